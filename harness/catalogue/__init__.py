@@ -1,0 +1,1 @@
+"""The catalogue: scenario files (YAML data) checked against their schema and expanded to plans."""

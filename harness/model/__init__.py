@@ -1,0 +1,1 @@
+"""The vocabulary: frozen types shared by every room. No I/O, no clock."""

@@ -1,0 +1,102 @@
+"""What a plan promises: its subscriptions, and how far each stream must have come at each barrier.
+
+Pure arithmetic over the steps, shared by the driver (what to wait for) and the checks (what must have arrived).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.model.names import Side, StreamKey
+from harness.model.plan import BarrierStep, CommandStep, Plan, SubscribeStep, UnsubscribeStep
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One subscription of one side: it covers (asked cursor, `until` or the sentinel of `barrier`].
+
+    `barrier` is the number of the last barrier at which it is still open; None = it never meets one, so only
+    order and contiguity of what it got can be judged.
+    """
+
+    step: int
+    side: Side
+    subscriber: str
+    stream: str
+    cursor: int | None
+    until: int | None
+    user: int
+    barrier: int | None
+
+    @property
+    def name(self) -> str:
+        """`<step>/<side>`: the id used in recordings, findings and reports."""
+        return f"{self.step}/{self.side}"
+
+
+def subscriptions(plan: Plan) -> tuple[Subscription, ...]:
+    """Every subscription of the plan, in step order, legacy before target inside a step."""
+    return tuple(
+        Subscription(
+            step.index,
+            side,
+            step.subscriber,
+            step.stream,
+            step.cursor,
+            step.until,
+            step.user,
+            _last_barrier(plan, step, side),
+        )
+        for step in plan.steps
+        if isinstance(step, SubscribeStep)
+        for side in sorted(step.sides)
+    )
+
+
+def _last_barrier(plan: Plan, opened: SubscribeStep, side: Side) -> int | None:
+    """Number of the last barrier that `opened` lives to see on `side`, if any."""
+    last = None
+    if opened.until is not None:
+        return None
+    for step in plan.steps[opened.index + 1 :]:
+        if isinstance(step, UnsubscribeStep) and step.subscriber == opened.subscriber and side in step.sides:
+            break
+        if isinstance(step, BarrierStep) and opened.stream in step.streams:
+            last = step.number
+    return last
+
+
+def planned_heads(plan: Plan, barrier: int | None = None) -> dict[str, int]:
+    """Sequence number of each stream's sentinel at `barrier` (None = of the stream's end), from the plan alone.
+
+    Counts commands that expect `accepted`, and sentinels. A worker command also counts on its user's fleet stream.
+    """
+    heads: Counter[str] = Counter()
+    for stream in _appended(plan, barrier):
+        heads[stream] += 1
+    return dict(heads)
+
+
+def fleet_of(plan: Plan, worker: str) -> str:
+    """The fleet stream that the commands of `worker` also append to."""
+    owners = {step.command.subject: step.command.user for step in plan.steps if isinstance(step, CommandStep)}
+    return str(StreamKey("fleet", str(owners[worker])))
+
+
+def _appended(plan: Plan, barrier: int | None) -> Iterator[str]:
+    for step in plan.steps:
+        if isinstance(step, CommandStep) and step.expect.outcome == "accepted":
+            yield from _streams_of(plan, step.command.stream)
+        elif isinstance(step, BarrierStep):
+            for stream in step.streams:
+                key = StreamKey.parse(stream)
+                if key.kind != "fleet":
+                    yield from _streams_of(plan, key)
+            if step.number == barrier:
+                return
+
+
+def _streams_of(plan: Plan, key: StreamKey) -> Iterator[str]:
+    yield str(key)
+    if key.kind == "worker":
+        yield fleet_of(plan, key.name)
