@@ -7,11 +7,11 @@ ready := .venv/ready
 tox := $(python) -m tox run -e
 
 .DEFAULT_GOAL := help
-.PHONY: help parity test bench lock clean
+.PHONY: help parity test bench proto lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 16
-	@echo '  ARGS="…" goes on to the command: make parity ARGS="single_run --seed 7"'
+	@echo '  ARGS="…" goes on to the command: make parity ARGS="single-run --seed 7"'
 
 parity: $(ready) ## set up, then run the whole catalogue on embedded lanes and print the verdict
 	@$(tox) parity -- $(ARGS)
@@ -21,6 +21,9 @@ test: $(ready) ## set up, then run all lints and all tests
 
 bench: $(ready) ## set up, then run the benchmarks
 	@$(tox) bench -- $(ARGS)
+
+proto: $(ready) ## lint the proto contracts, hold them against their baseline, compile them again
+	@$(tox) proto
 
 lock: $(ready) ## resolve requirements/*.txt again from pyproject.toml
 	@$(tox) lock

@@ -26,7 +26,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     package = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "harness").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
     }
 
     assert {"harness/__init__.py", "harness/py.typed"} <= package
@@ -36,9 +36,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
 @pytest.mark.parametrize(
     ("folder", "installed"), [("scenarios", "harness/_scenarios"), ("reports/schema", "harness/_schema")]
 )
-def test_the_wheel_holds_the_data_from_beside_the_package(
-    wheel: zipfile.ZipFile, folder: str, installed: str
-) -> None:
+def test_the_wheel_holds_the_data_from_beside_the_package(wheel: zipfile.ZipFile, folder: str, installed: str) -> None:
     """Scenarios and schemas stand at the top of the tree and inside the installed package."""
     beside = {
         f"{installed}/{path.relative_to(ROOT / folder)}"
