@@ -1,0 +1,30 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SyncErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SYNC_ERROR_CODE_UNSPECIFIED: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_UNAUTHORIZED: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_FORBIDDEN_STREAM: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_BAD_SUBSCRIPTION: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_STALE_CURSOR: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_PAYLOAD_TOO_LARGE: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_RATE_LIMITED: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_UNSUPPORTED_PROTOCOL_VERSION: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_UNSUPPORTED_SCHEMA_VERSION: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_UPGRADE_REQUIRED: _ClassVar[SyncErrorCode]
+    SYNC_ERROR_CODE_INTERNAL: _ClassVar[SyncErrorCode]
+SYNC_ERROR_CODE_UNSPECIFIED: SyncErrorCode
+SYNC_ERROR_CODE_UNAUTHORIZED: SyncErrorCode
+SYNC_ERROR_CODE_FORBIDDEN_STREAM: SyncErrorCode
+SYNC_ERROR_CODE_BAD_SUBSCRIPTION: SyncErrorCode
+SYNC_ERROR_CODE_STALE_CURSOR: SyncErrorCode
+SYNC_ERROR_CODE_PAYLOAD_TOO_LARGE: SyncErrorCode
+SYNC_ERROR_CODE_RATE_LIMITED: SyncErrorCode
+SYNC_ERROR_CODE_UNSUPPORTED_PROTOCOL_VERSION: SyncErrorCode
+SYNC_ERROR_CODE_UNSUPPORTED_SCHEMA_VERSION: SyncErrorCode
+SYNC_ERROR_CODE_UPGRADE_REQUIRED: SyncErrorCode
+SYNC_ERROR_CODE_INTERNAL: SyncErrorCode

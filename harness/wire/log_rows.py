@@ -1,0 +1,107 @@
+"""The authority's event log, the third oracle: pages of `{"stream", "head_seq", "events": […]}`."""
+
+import re
+from reprlib import repr as shortened
+from typing import NamedTuple
+
+from harness.model.errors import FormatError, ProtocolError
+from harness.wire.json_members import UINT64_MAX, first_in, members_at, name_at, next_in, string, uint64
+from harness.wire.json_slices import SCAN_FAILURES, SPACE, refuse_rest, scan, utf8, value_end
+
+_PLAIN = r'"([^"\\\x00-\x1f]*+)"'
+_COLON = rf"{SPACE}:{SPACE}"
+_COMMA = rf"{SPACE},{SPACE}"
+_ROW_HEAD = re.compile(
+    rf'\{{{SPACE}"seq"{_COLON}(0|[1-9][0-9]{{0,19}}){_COMMA}"kind"{_COLON}{_PLAIN}{_COMMA}"payload"{_COLON}'
+)
+_ROW_TAIL = re.compile(
+    rf'{_COMMA}"published_at"{_COLON}{_PLAIN}{_COMMA}"command_id"{_COLON}(?:{_PLAIN}|null)'
+    rf"{SPACE}\}}{SPACE}([,\]]){SPACE}"
+)
+
+
+class LogRow(NamedTuple):
+    """One event as the authority logged it; `body` is the payload's JSON text as it stands in the answer."""
+
+    seq: int
+    kind: str
+    published_at: str
+    body: bytes
+    command_id: str | None
+
+
+class LogPage(NamedTuple):
+    """One answer: the stream's topic, its head at that moment, and the rows in the answer's order."""
+
+    stream: str
+    head_seq: int
+    rows: list[LogRow]
+
+
+def log_events(body: bytes) -> LogPage:
+    """The page that `body` is, members in any order, payloads cut out unparsed but verified.
+
+    Raises ProtocolError if it is no such page.
+    """
+    try:
+        return _page(utf8(body))
+    except FormatError as error:
+        raise ProtocolError(f"not a page of the authority's log: {error}") from error
+
+
+def _page(text: str) -> LogPage:
+    rows: list[LogRow] | None = None
+    others: dict[str, str] = {}
+    at, more = first_in(text, 0, "{")
+    while more:
+        name, start = name_at(text, at)
+        if name in others or (name == "events" and rows is not None):
+            raise FormatError(f"member {shortened(name)} occurs twice")
+        if name == "events":
+            rows, end = _rows(text, start)
+        else:
+            end = value_end(text, start)
+            others[name] = text[start:end]
+        at, more = next_in(text, end, "}")
+    refuse_rest(text, at)
+    if rows is None or not {"stream", "head_seq"} <= others.keys():
+        raise FormatError(f"stream, head_seq and events are wanted, there are {shortened(sorted(others))}")
+    return LogPage(string(others["stream"]), uint64(others["head_seq"]), rows)
+
+
+def _rows(text: str, at: int) -> tuple[list[LogRow], int]:
+    """The rows of the array at `at`, and the position behind it."""
+    rows: list[LogRow] = []
+    at, more = first_in(text, at, "[")
+    while more:
+        row, at, more = _plain_row(text, at) or _any_row(text, at)
+        rows.append(row)
+    return rows, at
+
+
+def _plain_row(text: str, at: int) -> tuple[LogRow, int, bool] | None:
+    """The row at `at` in the authority's own member order, else None; then as `next_in` steps on."""
+    head = _ROW_HEAD.match(text, at)
+    if head is None:
+        return None
+    start = head.end()
+    try:
+        end = scan(text, start)[1]
+    except SCAN_FAILURES:
+        return None
+    tail = _ROW_TAIL.match(text, end)
+    seq = int(head[1])
+    if tail is None or seq > UINT64_MAX:
+        return None
+    published_at, command_id, following = tail.groups()
+    row = LogRow(seq, head[2], published_at, text[start:end].encode(), command_id)
+    return row, tail.end(), following == ","
+
+
+def _any_row(text: str, at: int) -> tuple[LogRow, int, bool]:
+    """The row at `at` with its members in any order; then as `next_in` steps on."""
+    row, end = members_at(text, at)
+    command_id = None if row.is_null("command_id") else row.string("command_id")
+    body = row.raw("payload").encode()
+    logged = LogRow(row.uint64("seq"), row.string("kind"), row.string("published_at"), body, command_id)
+    return logged, *next_in(text, end, "]")
