@@ -1,0 +1,114 @@
+"""One authority of the topology: commands, sentinels and its log, through recorded exchanges."""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from urllib.parse import quote
+
+from harness.drive.calls import Accepted, accepted, command_call
+from harness.drive.exchange import Answer, HttpService, Request
+from harness.drive.progress import Progress
+from harness.lanes.secrets import RunSecrets
+from harness.model.errors import ProtocolError
+from harness.model.names import StreamKey
+from harness.model.plan import After, Command
+from harness.recording.recorder import Recorder
+from harness.wire.log_rows import log_events
+
+LOG_PAGE_EVENTS = 1000
+_TOKEN_KEPT_S = 60.0
+
+
+class AuthorityClient:
+    """Speaks to one authority and keeps its progress."""
+
+    def __init__(self, name: str, http: HttpService, secrets: RunSecrets, recorder: Recorder) -> None:
+        self.name = name
+        self.side = http.side
+        self.progress = Progress(http.subject)
+        self._http = http
+        self._secrets = secrets
+        self._recorder = recorder
+        self._tokens: dict[int, tuple[float, str]] = {}
+
+    async def topic(self, stream: StreamKey) -> str:
+        """The authority's name of `stream`. Raises LaneError when the run has no id in time."""
+        return stream.topic(await self.progress.run_id(stream.name) if stream.kind == "run" else "")
+
+    async def send(self, command: Command, *, purpose: str, step: int, writer: str | None = None) -> Accepted | None:
+        """Sends `command` once; what the answer says if it was accepted, else None.
+
+        Raises LaneError when the run that it appends to has no id in time.
+        """
+        run_id = await self.progress.run_id(command.subject) if command.do == "append" else None
+        call = command_call(command, run_id)
+        headers = {"Authorization": f"Bearer {self._token(command.user)}", "Content-Type": "application/json"}
+        request = Request("POST", call.path, headers, purpose, call.body, step, writer, stream=str(command.stream))
+        answer = await self._http.exchange(request)
+        return self._noted(command, answer)
+
+    async def log_pages(self, stream: StreamKey, *, purpose: str, step: int) -> AsyncIterator[bytes]:
+        """The bodies of the log's pages of `stream`, from the first event to the head that each page names.
+
+        Ends early at an answer that is no page; the recording shows it. Raises LaneError as `topic` does.
+        """
+        topic = await self.topic(stream)
+        headers = {"Authorization": f"Bearer {self._secrets.log_token()}"}
+        after_seq = 0
+        while True:
+            path = log_path(topic, after_seq)
+            answer = await self._http.exchange(Request("GET", path, headers, purpose, step=step, stream=str(stream)))
+            if answer.outcome != "ok":
+                return
+            yield answer.body
+            last, head = _page_end(answer.body)
+            if last is None or last <= after_seq or last >= head:
+                return
+            after_seq = last
+
+    def _noted(self, command: Command, answer: Answer) -> Accepted | None:
+        said = accepted(answer.body) if answer.outcome == "ok" else None
+        if said is not None:
+            self.progress.note(command, said)
+        if command.do == "create_run":
+            self._bind(command.subject, said, answer)
+        return said
+
+    def _bind(self, name: str, said: Accepted | None, answer: Answer) -> None:
+        if said is None or said.run_id is None:
+            what = answer.error or f"status {answer.status}"
+            self.progress.fail(name, f"the command that creates it got {what}")
+            return
+        self._recorder.event("bound", f"run:{name}", authority=self.name, id=said.run_id)
+        self.progress.bind(name, said.run_id)
+
+    def _token(self, user: int) -> str:
+        now_s = time.monotonic()
+        minted_s, token = self._tokens.get(user, (-_TOKEN_KEPT_S, ""))
+        if now_s - minted_s >= _TOKEN_KEPT_S:
+            token = self._secrets.command_token(user)
+            self._tokens[user] = (now_s, token)
+        return token
+
+
+async def await_position(
+    after: After | None, step: int, authorities: Iterable[AuthorityClient], recorder: Recorder
+) -> None:
+    """Waits until every one of `authorities` accepted the event that `after` names; a bound that passes is noted."""
+    for authority in authorities if after is not None else ():
+        assert after is not None
+        if not await authority.progress.reached(after.stream, after.seq):
+            recorder.event("after_missed", str(step), authority=authority.name, stream=after.stream, seq=after.seq)
+
+
+def log_path(topic: str, after_seq: int) -> str:
+    """Path of one page of a stream's log."""
+    return f"/internal/v1/streams/{quote(topic, safe='')}/events?after_seq={after_seq}&limit={LOG_PAGE_EVENTS}"
+
+
+def _page_end(body: bytes) -> tuple[int | None, int]:
+    """Last number of a page (None: it is empty or no page) and the head that the page names."""
+    try:
+        page = log_events(body)
+    except ProtocolError:
+        return None, 0
+    return (page.rows[-1].seq if page.rows else None), page.head_seq
