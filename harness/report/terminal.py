@@ -19,7 +19,7 @@ def terminal_summary(record: RunRecord) -> str:
 
 def _lines(record: RunRecord) -> Iterator[str]:
     yield clipped(words.verdict_words(record), VALUE_CHARACTERS_MAX)
-    yield f"{words.ADVICE[record.verdict]} {clipped(record.headline, VALUE_CHARACTERS_MAX)}"
+    yield f"{words.ADVICE[record.verdict]} {clipped(record.headline, VALUE_CHARACTERS_MAX)}."
     yield ""
     yield from _numbers(record)
     if record.verdict is not Verdict.PARITY:

@@ -1,0 +1,1 @@
+"""Rules of the contract as functions from columns to findings. None decides whether a finding matters."""

@@ -1,0 +1,104 @@
+"""Barriers: every open subscription comes to its end in time, and every feed drains."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.checks.blame import blame_of_event
+from harness.checks.check import Check
+from harness.checks.places import frames
+from harness.history.history import History
+from harness.history.passages import Passage
+from harness.model.finding import Blame, FailureClass, Finding
+from harness.model.names import Side
+
+MISSED = "barrier_missed"
+
+
+def end_reached(history: History) -> Iterator[Finding]:
+    """Every subscription that opened and never got its last event: its `until`, or the sentinel of its last barrier.
+
+    Nothing is concluded from silence as such; the sentinel is what silence is measured by (N1; architecture, 3).
+    """
+    for passage in history.opened:
+        one, end = passage.subscribed, passage.subscribed.end
+        if end is None or end <= (one.asked or 0) or _has(history, passage, end):
+            continue
+        heard = "nothing came at all" if not len(passage.rows) else f"event {_last(history, passage)} was the last"
+        yield Finding(
+            check="barrier.end",
+            failure=FailureClass.SILENCE,
+            blame=blame_of_event(history, one.plan.stream, end, one.side),
+            sides=(one.side,),
+            stream=one.plan.stream,
+            message=f"event {end} ends the subscription and never came; {heard}",
+            seq=end,
+            subscription=one.name,
+            frames=frames(history, one.side, passage.rows[-1:].tolist()),
+            suffers="a client waits, and nothing tells it that it waits in vain",
+        )
+
+
+def _has(history: History, passage: Passage, seq: int) -> bool:
+    seqs = history.sides[passage.subscribed.side].delivered.held.rows.seq[passage.rows]
+    at = int(np.searchsorted(seqs, np.uint64(seq)))
+    return at < len(seqs) and int(seqs[at]) == seq
+
+
+def _last(history: History, passage: Passage) -> int:
+    return int(history.sides[passage.subscribed.side].delivered.held.rows.seq[passage.rows[-1]])
+
+
+def bounds_kept(history: History) -> Iterator[Finding]:
+    """Every wait of a barrier that outlasted its bound, as the driver noted it: a bound that passes is a finding."""
+    for note in history.timeline:
+        if note["event"] == MISSED and note["side"] in list(Side):
+            yield _missed(history, note)
+
+
+def _missed(history: History, note: Mapping[str, Any]) -> Finding:
+    side, detail = Side(note["side"]), note["detail"]
+    stream, seq = str(detail.get("stream", "")), detail.get("seq")
+    number = seq if isinstance(seq, int) else None
+    relay = "relay" in detail
+    who = f"the feed of {side}" if relay else f"subscription {detail.get('subscription')}"
+    answers = Blame.feed_of(side) if relay else blame_of_event(history, stream, number or 0, side)
+    return Finding(
+        check="barrier.bound",
+        failure=FailureClass.SILENCE,
+        blame=answers if number is not None else Blame.AUTHORITY,
+        sides=(side,),
+        stream=stream,
+        message=f"barrier {note['subject']}: {who} did not come to event {number} in time",
+        seq=number,
+        subscription="" if relay else str(detail.get("subscription", "")),
+        suffers="what is late beyond any bound cannot be told from what is lost",
+    )
+
+
+def _ended(history: History) -> int:
+    return sum(passage.subscribed.end is not None for passage in history.opened)
+
+
+def _waits(history: History) -> int:
+    return sum(note["event"] in (MISSED, "barrier_reached") for note in history.timeline)
+
+
+CHECKS = (
+    Check(
+        "barrier.end",
+        "a subscription that stands reaches its end: its last number, or the sentinel of its last barrier",
+        ("N1", "INV-03", "G3"),
+        end_reached,
+        _ended,
+    ),
+    Check(
+        "barrier.bound",
+        "at a barrier every subscription and every feed comes to the sentinel within the bound",
+        ("N1", "G3"),
+        bounds_kept,
+        _waits,
+        rows_needed=0,
+    ),
+)

@@ -1,0 +1,47 @@
+"""The processes of a run: what was ready stays, until the harness stops it."""
+
+from collections.abc import Iterator
+
+from harness.checks.bodies import shortened
+from harness.checks.check import Check
+from harness.history.history import History
+from harness.model.finding import Blame, FailureClass, Finding, Seen
+from harness.model.names import SIDES, Side
+
+DIED = "service_died"
+
+
+def alive(history: History) -> Iterator[Finding]:
+    """Every service that died after it was ready, and nothing in the plan made it (architecture, 6)."""
+    for note in history.timeline:
+        if note["event"] != DIED:
+            continue
+        subject = str(note["subject"])
+        role, _, seat = subject.partition("/")
+        yield Finding(
+            check="services.alive",
+            failure=FailureClass.SILENCE,
+            blame=_blame(role, seat),
+            sides=(Side(seat),) if seat in list(Side) else SIDES,
+            stream="",
+            message=f"{subject} died, exit code {note['detail'].get('exit_code')}, and nothing in the plan made it",
+            seen=(Seen(seat, shortened(str(note["detail"].get("log_tail", "")))),),
+            suffers="whoever depends on it is cut off",
+        )
+
+
+def _blame(role: str, seat: str) -> Blame:
+    if role == "authority" or seat not in list(Side):
+        return Blame.AUTHORITY
+    return Blame.feed_of(Side(seat)) if role == "relay" else Blame.of(Side(seat))
+
+
+CHECKS = (
+    Check(
+        "services.alive",
+        "a service that was ready stays until it is stopped",
+        ("INV-08",),
+        alive,
+        lambda history: sum(note["event"] == "service_ready" for note in history.timeline),
+    ),
+)

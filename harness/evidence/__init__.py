@@ -1,0 +1,1 @@
+"""Evidence: what a run directory claims, and whether the claim holds when everything is hashed and judged again."""

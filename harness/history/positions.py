@@ -1,0 +1,132 @@
+"""What the lanes said about heads and floors: in answers to reads, and beside the events of a subscription."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.history.addresses import I32, I64, U64, Mask
+from harness.history.columns import Codes, Table
+from harness.model.errors import ProtocolError
+from harness.model.names import Side
+from harness.wire.events import HeadReport
+from harness.wire.spacetime_json import sql_heads
+from harness.wire.topic_socket import poll_heads
+
+HEADS = "heads"
+_SQL_SUFFIX = "/sql"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPosition:
+    """Head and floor of one stream, as a lane answered a read of `step`. None = the lane holds nothing of it."""
+
+    side: Side
+    step: int
+    exchange: int
+    ordinal: int
+    """When it was asked for, in the order of the recording."""
+    stream: str
+    head: int | None
+    floor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadColumns(Table):
+    """Heads that came with events, in arrival order.
+
+    Columns: `name` int32 (code of the delivered name), `head` uint64, `floor` uint64, `has_floor` bool, `unit` int64
+    (ordinal of the frame), `connection` int32, `frame` int32.
+    """
+
+    name: I32
+    head: U64
+    floor: U64
+    has_floor: Mask
+    unit: I64
+    connection: I32
+    frame: I32
+
+
+def _no_heads() -> HeadColumns:
+    codes, seqs = np.zeros(0, np.int32), np.zeros(0, np.uint64)
+    return HeadColumns(codes, seqs, seqs, np.zeros(0, np.bool_), np.zeros(0, np.int64), codes, codes)
+
+
+class HeadGatherer:
+    """Turns head reports into columns."""
+
+    def __init__(self, names: Codes, chunk_rows: int = 65_536) -> None:
+        self._names = names
+        self._chunk_rows = chunk_rows
+        self._pending: list[tuple[HeadReport, int, int, int]] = []
+        self._chunks: list[HeadColumns] = []
+
+    def add(self, report: HeadReport, ordinal: int, connection: int, frame: int) -> None:
+        """One more report, in arrival order."""
+        self._pending.append((report, ordinal, connection, frame))
+        if len(self._pending) >= self._chunk_rows:
+            self._flush()
+
+    def finished(self) -> HeadColumns:
+        """All reports so far."""
+        self._flush()
+        return HeadColumns.joined(self._chunks, _no_heads)
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        reports, units, connections, frames = zip(*self._pending, strict=True)
+        names, heads, floors = zip(*reports, strict=True)
+        self._chunks.append(
+            HeadColumns(
+                np.fromiter(map(self._names.__getitem__, names), np.int32, len(names)),
+                np.array(heads, np.uint64),
+                np.array([floor or 0 for floor in floors], np.uint64),
+                np.array([floor is not None for floor in floors], np.bool_),
+                np.array(units, np.int64),
+                np.array(connections, np.int32),
+                np.array(frames, np.int32),
+            )
+        )
+        self._pending = []
+
+
+def read_positions(
+    exchanges: Iterable[Mapping[str, Any]], plan_name: Mapping[Side, Callable[[str], str]]
+) -> tuple[list[ReadPosition], list[tuple[Side, int, str]]]:
+    """Every position that was read and answered, in order, and the answers that are none (side, exchange, why)."""
+    found: list[ReadPosition] = []
+    unreadable: list[tuple[Side, int, str]] = []
+    for exchange in exchanges:
+        if exchange["purpose"] != HEADS or exchange["outcome"] != "ok" or exchange["side"] is None:
+            continue
+        try:
+            reports = _reports(exchange)
+        except ProtocolError as error:
+            unreadable.append((Side(exchange["side"]), exchange["id"], str(error)))
+            continue
+        found += _positions(exchange, reports, plan_name[Side(exchange["side"])])
+    return found, unreadable
+
+
+def _reports(exchange: Mapping[str, Any]) -> list[HeadReport]:
+    body = exchange["response_body"] or b""
+    if exchange["path"].partition("?")[0].endswith(_SQL_SUFFIX):
+        return sql_heads(body)
+    report = poll_heads(body)
+    return [] if report is None else [report]
+
+
+def _positions(
+    exchange: Mapping[str, Any], reports: list[HeadReport], plan_name: Callable[[str], str]
+) -> Iterable[ReadPosition]:
+    side, asked = Side(exchange["side"]), exchange["stream"]
+    told = {plan_name(report.stream): report for report in reports}
+    if asked is not None and asked not in told:
+        yield ReadPosition(side, exchange["step"], exchange["id"], exchange["ordinal"], asked, None, None)
+    for stream, report in told.items():
+        yield ReadPosition(
+            side, exchange["step"], exchange["id"], exchange["ordinal"], stream, report.head, report.floor
+        )

@@ -1,0 +1,1 @@
+"""Findings graded, floors counted, one verdict: a pure function of recording, policy and harness version."""

@@ -1,0 +1,262 @@
+"""The composition root: a run as a list of phases (record, claim, judge, render)."""
+
+import asyncio
+import shlex
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import harness
+from harness.catalogue.catalogue import Selection
+from harness.drive.driver import drive
+from harness.evidence.judged_run import judged_run
+from harness.evidence.run_files import RunRequest, read_request, recording_directory, write_request, write_run
+from harness.lanes.deployment import Deployment
+from harness.lanes.profile import load_profile
+from harness.model.errors import FormatError, LaneError
+from harness.model.names import StreamKey, Topology
+from harness.model.plan import Plan
+from harness.model.run_record import RunRecord
+from harness.recording.manifest import RecordingAbout
+from harness.recording.recorder import Recorder
+from harness.recording.redaction import Secrets
+from harness.recording.sealing import seal
+from harness.report.html import render_html
+from harness.report.markdown import summary_markdown
+from harness.report.verdict_json import verdict_json
+
+Progress = Callable[[str], None]
+RUNS = Path("reports") / "runs"
+"""Where runs go, below the working directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Which lane sits on which side, by profile name or path to a TOML file."""
+
+    authority: str = "authority-reference"
+    legacy: str = "legacy-reference"
+    target: str = "target-standin"
+
+
+STANDARD = Profiles()
+"""The embedded reference lanes, which need nothing but this installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SharedLanes:
+    """Running lanes and the worker and fleet streams that plans have used on them."""
+
+    deployment: Deployment
+    taken: frozenset[str]
+
+
+class Session:
+    """Records plans one after another into a run directory; lanes are kept for the plans that can share them.
+
+    A plan may share lanes with earlier ones when none of its worker and fleet streams was used before: run ids are
+    made fresh by the authority, worker and user ids are fixed by the plan and would go on counting.
+    """
+
+    def __init__(self, run_directory: Path, profiles: Profiles) -> None:
+        self._run_directory = run_directory
+        self._profiles = profiles
+        self._secrets = Secrets()
+        self._data = tempfile.TemporaryDirectory(prefix="parity-data-")
+        self._lanes: dict[Topology, _SharedLanes] = {}
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._stop_all())
+        finally:
+            self._runner.close()
+            self._data.cleanup()
+
+    def record(self, plan: Plan) -> Path:
+        """Drive `plan` and seal what was captured; the sealed recording's directory.
+
+        Raises LaneError when a lane does not start. On an interrupt the journal stays readable, unsealed.
+        """
+        return self._runner.run(self._record(plan))
+
+    async def _record(self, plan: Plan) -> Path:
+        directory = recording_directory(self._run_directory, plan)
+        recorder = Recorder.create(directory, plan.to_json(), about(plan), self._secrets)
+        try:
+            deployment = await self._lanes_for(plan)
+            deployment.attach(recorder.event)
+            try:
+                await drive(plan, deployment, recorder)
+            finally:
+                deployment.attach(_nobody)
+        finally:
+            recorder.close()
+        return seal(directory)
+
+    async def _lanes_for(self, plan: Plan) -> Deployment:
+        taken = frozenset(stream for stream in plan.streams if StreamKey.parse(stream).kind != "run")
+        shared = self._lanes.pop(plan.topology, None)
+        if shared is not None and (shared.taken & taken or not shared.deployment.healthy):
+            await shared.deployment.stop()
+            shared = None
+        if shared is None:
+            shared = _SharedLanes(await self._start(plan.topology), frozenset())
+        self._lanes[plan.topology] = _SharedLanes(shared.deployment, shared.taken | taken)
+        return shared.deployment
+
+    async def _start(self, topology: Topology) -> Deployment:
+        name = f"{topology}-{uuid.uuid4().hex[:6]}"
+        deployment = Deployment(
+            topology,
+            authority_profile=load_profile(self._profiles.authority),
+            legacy_profile=load_profile(self._profiles.legacy),
+            target_profile=load_profile(self._profiles.target),
+            log_dir=self._run_directory / "lanes" / name,
+            data_dir=Path(self._data.name) / name,
+            on_secret=self._secrets.add,
+        )
+        await deployment.start()
+        return deployment
+
+    async def _stop_all(self) -> None:
+        for shared in self._lanes.values():
+            await shared.deployment.stop()
+        self._lanes.clear()
+
+
+def _nobody(event: str, subject: str, /, side: str | None = None, **detail: object) -> None:
+    """Between two plans nobody listens; lanes that died meanwhile are seen by `healthy`."""
+
+
+def about(plan: Plan) -> RecordingAbout:
+    """The facts about a recording that starts now."""
+    return RecordingAbout(
+        scenario=plan.scenario,
+        topology=plan.topology,
+        plan_digest=plan.digest,
+        seed=plan.seed,
+        harness_version=harness.__version__,
+        harness_commit=harness_commit(),
+        wall_anchor=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        monotonic_anchor_ns=time.monotonic_ns(),
+    )
+
+
+def record_run(run_directory: Path, selection: Selection, profiles: Profiles, repeat: str, say: Progress) -> None:
+    """Record every plan of `selection` into a new run directory and claim what was recorded.
+
+    A plan whose lanes do not start leaves its place empty, which the judge reports; the others go on.
+    """
+    write_request(run_directory, run_request(run_directory, selection, repeat))
+    with Session(run_directory, profiles) as session:
+        for number, plan in enumerate(selection.plans, 1):
+            say(f"[{number}/{len(selection.plans)}] {plan.name}: {plan.title}")
+            try:
+                session.record(plan)
+            except LaneError as error:
+                say(f"    could not run: {error}")
+    write_run(run_directory)
+
+
+def run_request(run_directory: Path, selection: Selection, repeat: str) -> RunRequest:
+    """What is about to be recorded."""
+    return RunRequest(
+        run_id=run_directory.name,
+        harness_version=harness.__version__,
+        harness_commit=harness_commit(),
+        partial=selection.partial,
+        repeat_command=repeat,
+        plans={plan.name: plan.digest for plan in selection.plans},
+    )
+
+
+def claim_and_analyze(run_directory: Path, selection: Selection, repeat: str) -> RunRecord:
+    """Name, claim, judge and render a run whose recordings were made elsewhere (by pytest workers)."""
+    write_request(run_directory, run_request(run_directory, selection, repeat))
+    write_run(run_directory)
+    return analyze(run_directory)
+
+
+def judge(run_directory: Path) -> RunRecord:
+    """The run record of a finished run, from its recordings alone."""
+    return judged_run(run_directory)
+
+
+def analyze(run_directory: Path) -> RunRecord:
+    """Judge a run and rewrite the three files that may be rewritten: verdict.json, report.html, summary.md."""
+    record = judge(run_directory)
+    (run_directory / "verdict.json").write_bytes(verdict_json(record))
+    write_report(record, run_directory / "report.html")
+    (run_directory / "summary.md").write_text(summary_markdown(record), encoding="utf-8")
+    return record
+
+
+def write_report(record: RunRecord, file: Path) -> None:
+    """Stream the HTML report of `record` into `file`."""
+    with file.open("w", encoding="utf-8", newline="\n") as out:
+        out.writelines(render_html(record))
+
+
+def finish(run_directory: Path) -> Iterator[str]:
+    """Seal what an interrupted run left unsealed and claim it; a line a recording."""
+    request = read_request(run_directory)
+    for name in request.plans:
+        directory = run_directory / "recordings" / name
+        if not directory.exists():
+            yield f"{name}: was not recorded"
+        elif (directory / "manifest.json").exists():
+            yield f"{name}: is sealed"
+        else:
+            yield _sealed(name, directory)
+    if not (run_directory / "run.json").exists():
+        write_run(run_directory)
+
+
+def _sealed(name: str, directory: Path) -> str:
+    try:
+        seal(directory)
+    except FormatError as error:
+        return f"{name}: could not be sealed: {error}"
+    return f"{name}: sealed now"
+
+
+def default_run_directory() -> Path:
+    """A new run's place: its UTC time of start, and four hex digits against collisions."""
+    return RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:4]}"
+
+
+def repeat_command(names: Sequence[str], topology: str | None, seed: int | None, profiles: Profiles) -> str:
+    """The `parity run` line that does the same again."""
+    words = ["parity", "run", *names]
+    words += ["--topology", topology] if topology else []
+    words += ["--seed", str(seed)] if seed is not None else []
+    for option in ("authority", "legacy", "target"):
+        chosen = getattr(profiles, option)
+        words += [f"--{option}", chosen] if chosen != getattr(STANDARD, option) else []
+    return shlex.join(words)
+
+
+def harness_commit() -> str:
+    """The commit of the source tree that runs (`-dirty` when it was edited); empty for an installed package."""
+    root = Path(harness.__file__).resolve().parent.parent
+    if not (root / "pyproject.toml").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
