@@ -93,16 +93,14 @@ class Session:
         return self._runner.run(self._record(plan))
 
     async def _record(self, plan: Plan) -> Path:
+        deployment = await self._lanes_for(plan)
         directory = recording_directory(self._run_directory, plan)
         recorder = Recorder.create(directory, plan.to_json(), about(plan), self._secrets)
+        deployment.attach(recorder.event)
         try:
-            deployment = await self._lanes_for(plan)
-            deployment.attach(recorder.event)
-            try:
-                await drive(plan, deployment, recorder)
-            finally:
-                deployment.attach(_nobody)
+            await drive(plan, deployment, recorder)
         finally:
+            deployment.attach(_nobody)
             recorder.close()
         return seal(directory)
 
@@ -161,14 +159,16 @@ def record_run(run_directory: Path, selection: Selection, profiles: Profiles, re
     A plan whose lanes do not start leaves its place empty, which the judge reports; the others go on.
     """
     write_request(run_directory, run_request(run_directory, selection, repeat))
+    failures: dict[str, str] = {}
     with Session(run_directory, profiles) as session:
         for number, plan in enumerate(selection.plans, 1):
             say(f"[{number}/{len(selection.plans)}] {plan.name}: {plan.title}")
             try:
                 session.record(plan)
             except LaneError as error:
+                failures[plan.name] = str(error)
                 say(f"    could not run: {error}")
-    write_run(run_directory)
+    write_run(run_directory, failures)
 
 
 def run_request(run_directory: Path, selection: Selection, repeat: str) -> RunRequest:

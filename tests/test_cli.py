@@ -199,14 +199,3 @@ def test_scenarios_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> No
     assert "single-run  (mirrored, isolated)" in listed
     assert "clauses: " in listed
     assert plan["scenario"] == "single-run"
-
-
-def test_doctor_plants_a_fault_and_finds_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """The doctor's last two lines are an honest run as parity and a planted fault as diverged."""
-    code = main(["doctor"])
-    lines = capsys.readouterr().out.splitlines()
-
-    assert code == ExitCode.PARITY
-    assert all(line.startswith("ok ") for line in lines)
-    assert "is PARITY" in lines[-2]
-    assert "is found: DIVERGED" in lines[-1]

@@ -21,6 +21,7 @@ class Progress:
         self._positions: dict[str, int] = {}
         self._counted: set[str] = set()
         self._gone: str | None = None
+        self._under_way = 0
         self._changed = asyncio.Event()
 
     def bind(self, name: str, run_id: str) -> None:
@@ -59,9 +60,21 @@ class Progress:
         raise LaneError(f"run {name} has no id on {self._authority}: {why}; see its exchanges in the recording")
 
     async def reached(self, stream: str, seq: int) -> bool:
-        """Whether `stream` got to an accepted event `seq` within `WAIT_DEADLINE_S`."""
-        await self._wait(lambda: self._positions.get(stream, 0) >= seq)
+        """Whether `stream` got to an accepted event `seq` within `WAIT_DEADLINE_S`.
+
+        Answers early when nothing is under way that could still bring it there.
+        """
+        await self._wait(lambda: self._positions.get(stream, 0) >= seq or self._under_way == 0)
         return self._positions.get(stream, 0) >= seq
+
+    def given(self) -> None:
+        """One more command is under way to this authority."""
+        self._under_way += 1
+
+    def done(self) -> None:
+        """One of the commands under way was answered or given up."""
+        self._under_way -= 1
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -22,6 +22,7 @@ class Writers:
     def give(self, step: CommandStep) -> None:
         """Puts the command at the end of its writer's queue, on every authority."""
         for authority in self._authorities:
+            authority.progress.given()
             self._queue(step.writer, authority).put_nowait(step)
 
     async def drain(self) -> None:
@@ -45,4 +46,5 @@ class Writers:
             step = await queue.get()
             await await_position(step.after, step.index, [authority], self._recorder)
             await authority.send(step.command, purpose="command", step=step.index, writer=step.writer)
+            authority.progress.done()
             queue.task_done()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
-from harness.evidence.run_files import RunClaim, damage_of, read_request, read_run
+from harness.evidence.run_files import RunClaim, intact_tables, read_request, read_run
 from harness.judge.verdict import JudgedRecording, judge_recording, judge_run
 from harness.model.errors import FormatError
 from harness.model.run_record import RunRecord
@@ -24,7 +24,7 @@ def judged_run(run_directory: Path) -> RunRecord:
         try:
             judged.append(_judged(run_directory, name, plan_digest, claim))
         except FormatError as error:
-            problems.append(_problem(run_directory, name, error))
+            problems.append(_problem(run_directory, name, error, claim))
     return judge_run(
         judged,
         run_id=request.run_id,
@@ -46,12 +46,13 @@ def _judged(run_directory: Path, name: str, plan_digest: str, claim: RunClaim) -
     return judge_recording(recording)
 
 
-def _problem(run_directory: Path, name: str, error: FormatError) -> str:
-    directory = run_directory / "recordings" / name
-    if not directory.exists():
+def _problem(run_directory: Path, name: str, error: FormatError, claim: RunClaim) -> str:
+    """Why a recording could not be judged, as one sentence."""
+    if name in claim.failures:
+        return f"{name}: {claim.failures[name]}"
+    if not (run_directory / "recordings" / name).exists():
         return f"{name}: was requested and never recorded; run the scenario again"
-    damage = damage_of(run_directory, name)
-    return damage if "cannot be read" not in damage else f"{name}: {error}"
+    return f"{name}: {error}{intact_tables(run_directory, name)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ keeps the run from being green.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from harness.model.errors import FormatError, ParityError, UsageError
@@ -34,10 +36,14 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
-    """What was recorded: digests of plan and recording and the lane identities, by recording name."""
+    """What was recorded: digests of plan and recording and the lane identities, by recording name.
+
+    `failures` says, by recording name, why there is none.
+    """
 
     run_id: str
     recordings: dict[str, dict[str, Any]]
+    failures: dict[str, str]
     format: str = RUN_FORMAT
 
 
@@ -57,7 +63,7 @@ def read_request(run_directory: Path) -> RunRequest:
     return _built(RunRequest, run_directory / "request.json", REQUEST_FORMAT)
 
 
-def write_run(run_directory: Path) -> RunClaim:
+def write_run(run_directory: Path, failures: Mapping[str, str] = MappingProxyType({})) -> RunClaim:
     """Claim every recording that is there by its digest, in `run.json`. Raises UsageError when it is claimed already.
 
     A damaged recording is left out: nothing can be claimed about bytes that do not hold together.
@@ -74,7 +80,7 @@ def write_run(run_directory: Path) -> RunClaim:
             "recording": recording.digest,
             "identities": list(recording.manifest.identities),
         }
-    claim = RunClaim(request.run_id, recordings)
+    claim = RunClaim(request.run_id, recordings, dict(failures))
     _write_once(run_directory / "run.json", asdict(claim))
     return claim
 
@@ -86,11 +92,13 @@ def read_run(run_directory: Path) -> RunClaim:
     return _built(RunClaim, run_directory / "run.json", RUN_FORMAT)
 
 
-def damage_of(run_directory: Path, name: str) -> str:
-    """One sentence on what is wrong with a recording and which tables are intact."""
-    recording = open_damaged(run_directory / "recordings" / name)
-    intact = ", ".join(sorted(recording.intact())) or "none"
-    return f"{name}: {'; '.join(recording.damage) or 'cannot be read'} (intact tables: {intact})"
+def intact_tables(run_directory: Path, name: str) -> str:
+    """Which tables of a damaged recording can still be read, as a remark in brackets; empty where nothing is sealed."""
+    try:
+        recording = open_damaged(run_directory / "recordings" / name)
+    except FormatError:
+        return ""
+    return f" (intact tables: {', '.join(sorted(recording.intact())) or 'none'})"
 
 
 def _write_once(file: Path, content: dict[str, Any]) -> None:

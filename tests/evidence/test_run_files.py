@@ -31,7 +31,7 @@ def test_missing_recording_is_not_claimed(tmp_path: Path) -> None:
     write_request(tmp_path, REQUEST)
     write_run(tmp_path)
 
-    assert {} == read_run(tmp_path).recordings
+    assert {} == read_run(tmp_path).recordings == read_run(tmp_path).failures
 
 
 def test_unfinished_run_names_the_next_step(tmp_path: Path) -> None:
