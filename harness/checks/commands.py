@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+import numpy as np
+
 from harness.checks.bodies import differing_paths, shortened
 from harness.checks.check import Check
 from harness.history.history import History
@@ -131,17 +133,17 @@ def logged_as_sent(history: History) -> Iterator[Finding]:
 
 
 def _appends(history: History) -> Iterator[_Sent]:
-    commands = {step.index: step.command for step in _commands(history)}
+    """Every event of a log that an append of the plan made there."""
+    commands = {step.index: step.command for step in _commands(history) if step.command.do == "append"}
+    makers = [commands.get(row.step) if not row.sentinel else None for row in history.commands]
     for authority in history.authorities.values():
-        for position, row in enumerate(history.commands):
-            command = commands.get(row.step)
-            if row.authority != authority.name or row.outcome != "accepted" or row.seq is None or row.sentinel:
-                continue
-            if command is None or command.do != "append" or row.stream not in history.streams:
-                continue
-            address = history.space.find(history.streams.index(row.stream), row.seq)
-            if address >= 0 and authority.owned.logged[address] and authority.owned.maker[address] == position:
-                yield _Sent(authority.name, command, address, int(authority.held.first[address]))
+        owned = authority.owned
+        made = np.flatnonzero(owned.logged & owned.accepted & (owned.maker >= 0))
+        columns = (made, owned.maker[made], authority.held.first[made])
+        for address, maker, row in zip(*(column.tolist() for column in columns), strict=True):
+            command = makers[maker]
+            if command is not None:
+                yield _Sent(authority.name, command, address, row)
 
 
 def _payload(command: Command) -> bytes:

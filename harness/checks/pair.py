@@ -43,6 +43,8 @@ def same_order(history: History) -> Iterator[Finding]:
     for legacy, target in _twins(history):
         for late, timely in ((legacy, target), (target, legacy)):
             side = late.subscribed.side
+            if not late.late.any():
+                continue
             lost = np.setdiff1d(late.addresses[late.late], timely.addresses[timely.late])
             shared = np.intersect1d(lost, timely.addresses)
             for run in runs(history, shared.tolist(), side):

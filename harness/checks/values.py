@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from harness.checks.bodies import differing_paths, shortened
-from harness.history.addresses import I32, Mask
+from harness.history.addresses import Mask
 from harness.history.history import History, SideHistory
 from harness.history.instants import UNREADABLE_NS
 from harness.history.standing import LaneOracle
@@ -117,9 +117,3 @@ def instant_text(published_ns: int) -> str:
         return "no instant"
     seconds, rest = divmod(published_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def delivered_firsts(history: History) -> tuple[I32, I32]:
-    """The first delivery of each event on both sides, by address; -1 = none."""
-    legacy, target = (history.sides[side].delivered.held.first for side in (Side.LEGACY, Side.TARGET))
-    return legacy, target

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness.model.errors import FormatError
 
+_BATCH_ROWS = 65_536
 _ITEM = {pa.int8(): np.int8, pa.int32(): np.int32, pa.int64(): np.int64, pa.uint64(): np.uint64}
 
 
@@ -35,5 +36,20 @@ def byte_rows(array: pa.Array) -> Iterator[bytes]:
 
 def records(table: pa.Table) -> Iterator[dict[str, Any]]:
     """The rows of a table as dicts, a batch at a time."""
-    for batch in table.to_batches():
-        yield from batch.to_pylist()
+    names = table.column_names
+    for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+        for row in zip(*map(_values, batch.columns), strict=True):
+            yield dict(zip(names, row, strict=True))
+
+
+def _values(array: pa.Array) -> list[Any]:
+    """The values of a column, None where there is none; several times faster than `to_pylist` alone."""
+    if array.type in _ITEM and not array.null_count:
+        found: list[Any] = numbers(array).tolist()
+        return found
+    if pa.types.is_string(array.type):
+        encoded = array.dictionary_encode()
+        texts = [*encoded.dictionary.to_pylist(), None]
+        return [texts[code] for code in numbers(encoded.indices.fill_null(len(texts) - 1)).tolist()]
+    listed: list[Any] = array.to_pylist()
+    return listed

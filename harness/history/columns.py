@@ -1,7 +1,7 @@
 """Envelopes as columns: gathered row by row, turned into NumPy arrays a chunk at a time."""
 
 from binascii import unhexlify
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Self, cast
@@ -120,7 +120,9 @@ class EnvelopeGatherer:
     Whoever fills `pending` calls `settle` now and then: a chunk of rows becomes columns there.
     """
 
-    def __init__(self, names: Codes, kinds: Codes, topic_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, names: Codes, kinds: Codes, topic_of: Callable[[str], str | None], *, sampled: bool = False
+    ) -> None:
         self.pending: list[Arrived] = []
         self.misfits: list[Misfit] = []
         self.respelled_instants = 0
@@ -131,7 +133,7 @@ class EnvelopeGatherer:
         self._chunks: list[Envelopes] = []
         self._carriers: list[Carriers] = []
         self._rows = 0
-        self.sample = Sample()
+        self.sample = Sample() if sampled else None
 
     def settle(self, rows_min: int = CHUNK_ROWS) -> None:
         """Makes columns of what is pending, if that is `rows_min` rows or more."""
@@ -150,7 +152,8 @@ class EnvelopeGatherer:
         deliveries, units, connections, frames = zip(*self.pending, strict=True)
         streams, seqs, kinds, instants, bodies, hashes, topics, inner_seqs, indexes = zip(*deliveries, strict=True)
         self._note_misfits(streams, seqs, topics, inner_seqs)
-        self.sample.offer(deliveries, self._rows)
+        if self.sample is not None:
+            self.sample.offer(deliveries, zip(streams, kinds, strict=True), self._rows)
         published_ns, respelled = instants_ns(instants)
         self.respelled_instants += respelled
         carried, has_carried, bad_carried = _carried(hashes)
@@ -229,8 +232,3 @@ def _decoded(text: str) -> bytes:
         return decode_hash(text)
     except FormatError:
         return b""
-
-
-def rows_where(mask: Mask) -> Iterator[int]:
-    """The rows that a mask marks, as plain integers."""
-    return iter(np.flatnonzero(mask).tolist())

@@ -17,7 +17,7 @@ from harness.history.arrow import byte_rows, numbers
 from harness.history.columns import Arrived
 from harness.history.connections import Connection
 from harness.history.names import TOPIC_DIALECT
-from harness.history.positions import HeadGatherer
+from harness.history.positions import Reported
 from harness.model.errors import FormatError, ProtocolError
 from harness.wire.codec import Codec
 from harness.wire.events import Batch, Delivery, HeadReport
@@ -43,7 +43,7 @@ SHARED_MESSAGES_MAX = 4096
 class Listener:
     """Decodes the frames that came over one connection. Nothing is dropped: what cannot be decoded is noted."""
 
-    def __init__(self, connection: Connection, rows: list[Arrived], heads: HeadGatherer, *, shared: bool) -> None:
+    def __init__(self, connection: Connection, rows: list[Arrived], heads: list[Reported], *, shared: bool) -> None:
         self._connection = connection
         self._id = connection.asked.id
         self._heard = connection.heard
@@ -84,7 +84,7 @@ class Listener:
         for one in deliveries:
             self._rows.append((one, ordinal, number, frame))
         for report in heads:
-            self._heads.add(report, ordinal, number, frame)
+            self._heads.append((report, ordinal, number, frame))
 
 
 class TopicListener(Listener):
@@ -109,15 +109,21 @@ class SpacetimeListener(Listener):
         sliced = _shared_transaction(data) if self._shared else _sliced_transaction(data)
         if sliced is None:
             self._ask_codec(ordinal, frame, data)
+            return
+        events, heads = sliced
+        if len(events) == len(heads) == 1:
+            number = self._id
+            self._rows.append((events[0], ordinal, number, frame))
+            self._heads.append((heads[0], ordinal, number, frame))
         else:
-            self._take_batch(*sliced, ordinal, frame)
+            self._take_batch(events, heads, ordinal, frame)
 
     def deliveries(self, data: bytes) -> list[Delivery]:
         sliced = _sliced_transaction(data)
         return super().deliveries(data) if sliced is None else list(sliced[0])
 
 
-def listener(connection: Connection, rows: list[Arrived], heads: HeadGatherer, *, shared: bool) -> Listener:
+def listener(connection: Connection, rows: list[Arrived], heads: list[Reported], *, shared: bool) -> Listener:
     """The listener of the connection's dialect; `shared`: other connections get the same messages."""
     kind = TopicListener if connection.asked.dialect == TOPIC_DIALECT else SpacetimeListener
     return kind(connection, rows, heads, shared=shared)

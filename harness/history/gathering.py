@@ -91,7 +91,7 @@ class _SideGatherer:
         self.side = side
         self.naming = names
         self.codes = Codes()
-        self.deliveries = EnvelopeGatherer(self.codes, kinds, names.topic_of)
+        self.deliveries = EnvelopeGatherer(self.codes, kinds, names.topic_of, sampled=True)
         self.content = EnvelopeGatherer(self.codes, kinds, names.topic_of)
         self.heads = HeadGatherer(self.codes)
         self.spoken = HeadGatherer(self.codes)
@@ -103,13 +103,14 @@ class _SideGatherer:
     def listener(self, connection: Connection, *, shared: bool) -> Listener:
         """Who decodes a connection of this side; `shared`: others read the same stream."""
         if connection.asked.purpose == CONTENT:
-            return listener(connection, self.content.pending, self.spoken, shared=False)
-        return listener(connection, self.deliveries.pending, self.heads, shared=shared)
+            return listener(connection, self.content.pending, self.spoken.pending, shared=False)
+        return listener(connection, self.deliveries.pending, self.heads.pending, shared=shared)
 
     def settle(self) -> None:
         """Makes columns of what has come together."""
         self.deliveries.settle()
         self.content.settle()
+        self.heads.settle()
 
     def take_answer(self, exchange: Mapping[str, Any]) -> None:
         """Own content that was read as one answer: an unordered set of rows."""
@@ -147,7 +148,7 @@ def _rows(gatherer: EnvelopeGatherer, framed: bool) -> GatheredRows:
         tuple(gatherer.misfits),
         gatherer.unwrapped,
         gatherer.respelled_instants,
-        tuple(gatherer.sample.rows()),
+        tuple(gatherer.sample.rows()) if gatherer.sample is not None else (),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.history.addresses import I32, I64, U64, Mask
-from harness.history.columns import Codes, Table
+from harness.history.columns import CHUNK_ROWS, Codes, Table
 from harness.model.errors import ProtocolError
 from harness.model.names import Side
 from harness.wire.events import HeadReport
@@ -54,30 +54,30 @@ def _no_heads() -> HeadColumns:
     return HeadColumns(codes, seqs, seqs, np.zeros(0, np.bool_), np.zeros(0, np.int64), codes, codes)
 
 
-class HeadGatherer:
-    """Turns head reports into columns."""
+Reported = tuple[HeadReport, int, int, int]
+"""A report, the ordinal of the frame that held it, the connection and the frame index."""
 
-    def __init__(self, names: Codes, chunk_rows: int = 65_536) -> None:
+
+class HeadGatherer:
+    """Turns head reports into columns. Whoever fills `pending` calls `settle` now and then."""
+
+    def __init__(self, names: Codes) -> None:
+        self.pending: list[Reported] = []
         self._names = names
-        self._chunk_rows = chunk_rows
-        self._pending: list[tuple[HeadReport, int, int, int]] = []
         self._chunks: list[HeadColumns] = []
 
-    def add(self, report: HeadReport, ordinal: int, connection: int, frame: int) -> None:
-        """One more report, in arrival order."""
-        self._pending.append((report, ordinal, connection, frame))
-        if len(self._pending) >= self._chunk_rows:
-            self._flush()
+    def settle(self, rows_min: int = CHUNK_ROWS) -> None:
+        """Makes columns of what is pending, if that is `rows_min` rows or more."""
+        if self.pending and len(self.pending) >= rows_min:
+            self._settle()
 
     def finished(self) -> HeadColumns:
         """All reports so far."""
-        self._flush()
+        self.settle(rows_min=1)
         return HeadColumns.joined(self._chunks, _no_heads)
 
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        reports, units, connections, frames = zip(*self._pending, strict=True)
+    def _settle(self) -> None:
+        reports, units, connections, frames = zip(*self.pending, strict=True)
         names, heads, floors = zip(*reports, strict=True)
         self._chunks.append(
             HeadColumns(
@@ -90,7 +90,7 @@ class HeadGatherer:
                 np.array(frames, np.int32),
             )
         )
-        self._pending = []
+        self.pending.clear()
 
 
 def read_positions(

@@ -1,11 +1,14 @@
 """A few envelopes kept whole while all others become columns, chosen without knowing how many will come."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.wire.events import Delivery
 
 SAMPLED_MAX = 500
 """Distinct events kept of one lane, beside the first of every kind of every stream."""
+
+Shape = tuple[str, str]
+"""Stream and kind of an envelope."""
 
 
 class Sample:
@@ -18,27 +21,24 @@ class Sample:
         self._events_max = events_max
         self._stride = 1
         self._events: dict[tuple[str, int], tuple[int, Delivery]] = {}
-        self._shapes: dict[tuple[str, str], tuple[int, Delivery]] = {}
+        self._shapes: dict[Shape, tuple[int, Delivery]] = {}
 
-    def offer(self, deliveries: Sequence[Delivery], first_row: int) -> None:
-        """Takes what it wants of rows that begin with number `first_row`."""
+    def offer(self, deliveries: Sequence[Delivery], shapes: Iterable[Shape], first_row: int) -> None:
+        """Takes what it wants of rows that begin with number `first_row`; `shapes` are their streams and kinds."""
         for at in range(-first_row % self._stride, len(deliveries), self._stride):
             if (first_row + at) % self._stride == 0:
                 one = deliveries[at]
                 self._events.setdefault((one.stream, one.seq), (first_row + at, one))
                 if len(self._events) > 2 * self._events_max:
                     self._thin()
-        self._note_shapes(deliveries, first_row)
+        # Of equal keys the last value stays: walked backwards, that is the first row.
+        firsts = dict(zip(reversed(list(shapes)), range(len(deliveries) - 1, -1, -1), strict=True))
+        for shape in firsts.keys() - self._shapes.keys():
+            self._shapes[shape] = (first_row + firsts[shape], deliveries[firsts[shape]])
 
     def _thin(self) -> None:
         self._stride *= 2
         self._events = {key: held for key, held in self._events.items() if held[0] % self._stride == 0}
-
-    def _note_shapes(self, deliveries: Sequence[Delivery], first_row: int) -> None:
-        shapes = {(one.stream, one.kind) for one in deliveries}
-        for shape in sorted(shapes - self._shapes.keys()):
-            at = next(at for at, one in enumerate(deliveries) if (one.stream, one.kind) == shape)
-            self._shapes[shape] = (first_row + at, deliveries[at])
 
     def rows(self) -> Iterator[tuple[int, Delivery]]:
         """(row, envelope) of everything kept, by row."""

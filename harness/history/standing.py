@@ -152,17 +152,20 @@ def renumbered(reference: Reference, astray: Mask, oracles: Iterable[LaneOracle]
     found = np.flatnonzero(astray)
     if not len(found):
         return marks
-    elsewhere = {value for oracle in oracles for value in _strangers(oracle, logged)}
+    elsewhere = {value for oracle in oracles for value in _strangers(oracle, reference, logged)}
     for address in found.tolist():
         event = (reference.raw[address].tobytes(), reference.kind[address], reference.published_ns[address])
         marks[address] = event in elsewhere
     return marks
 
 
-def _strangers(oracle: LaneOracle, logged: Mask) -> Iterator[tuple[bytes, int, int]]:
-    """The events that stand under a number where the log has another one, or none."""
-    held = oracle.held
-    here = held.address >= 0
-    strange = here & (oracle.differs | ~logged[np.maximum(held.address, 0)])
+def _strangers(oracle: LaneOracle, reference: Reference, logged: Mask) -> Iterator[tuple[bytes, int, int]]:
+    """The events that stand under a number where the log has another one, or none.
+
+    The instant tells them apart even where it is not compared: it tells two heartbeats with one body apart.
+    """
+    held, address = oracle.held, np.maximum(oracle.held.address, 0)
+    other_instant = held.rows.published_ns != reference.published_ns[address]
+    strange = (held.address >= 0) & (oracle.differs | other_instant | ~logged[address])
     for row in np.flatnonzero(strange).tolist():
         yield held.rows.raw[row].tobytes(), held.rows.kind[row], held.rows.published_ns[row]

@@ -50,11 +50,6 @@ class Subscribed:
         """Whether the lane ever said that it stands."""
         return any(connection.opened for connection in self.connections)
 
-    @property
-    def resumed(self) -> bool:
-        """Whether it continues from a position instead of asking for everything."""
-        return self.asked is not None and self.asked > 0
-
 
 def subscribed(
     plan: Plan, connections: Iterable[Connection], stream_codes: Mapping[str, int], sentinels: SentinelSeqs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.model.names import StreamKey
-from harness.model.plan import BarrierStep, Command, CommandStep, Plan
+from harness.model.plan import Command, CommandStep, Plan
 
 Outcome = Literal["accepted", "repeated", "refused", "indefinite"]
 
@@ -152,11 +152,6 @@ def run_ids(plan: Plan, commands: Iterable[CommandRow], authority: str) -> dict[
         for row in commands
         if row.authority == authority and row.step in creators and row.run_id is not None and not row.sentinel
     }
-
-
-def sentinel_steps(plan: Plan) -> Mapping[int, int]:
-    """Step index of each barrier by its number."""
-    return {step.number: step.index for step in plan.steps if isinstance(step, BarrierStep)}
 
 
 def stream_kind(stream: str) -> str:
