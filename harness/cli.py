@@ -109,9 +109,9 @@ def _run(options: argparse.Namespace) -> int:
     selection = select(options.scenario, topologies, options.seed)
     run_directory = options.out or session.default_run_directory()
     profiles = session.Profiles(options.authority, options.legacy, options.target)
-    repeat = session.repeat_command(options.scenario, options.topology, options.seed, profiles)
+    repeat = session.Repeat(tuple(options.scenario), options.topology, options.seed, profiles)
     try:
-        session.record_run(run_directory, selection, profiles, repeat, _say)
+        session.record_run(run_directory, selection, repeat, _say)
     except KeyboardInterrupt:
         _say(f"parity: interrupted; what was captured is in {run_directory}; `parity seal {run_directory}` finishes it")
         return int(ExitCode.INTERRUPTED)

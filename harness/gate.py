@@ -72,7 +72,7 @@ class Gate:
             return ExitCode.INCONCLUSIVE
         plans = tuple(sorted(self._plans.values(), key=lambda plan: plan.name))
         size = max(len(plans), sum(len(source.document["topologies"]) for source in catalogue()))
-        repeat = session.repeat_command([plan.name for plan in plans], None, self._seed, self._profiles)
+        repeat = session.Repeat(tuple(plan.name for plan in plans), None, self._seed, self._profiles)
         try:
             record = session.claim_and_analyze(self.run_directory, Selection(plans, size, ()), repeat)
         except ParityError as error:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,31 @@ class Profiles:
 
 STANDARD = Profiles()
 """The embedded reference lanes, which need nothing but this installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """How a run is repeated: what was named on the command line of `parity run`."""
+
+    names: tuple[str, ...] = ()
+    topology: str | None = None
+    seed: int | None = None
+    profiles: Profiles = STANDARD
+
+    @property
+    def command(self) -> str:
+        """The `parity run` line that does the same again."""
+        words = ["parity", "run", *self.names]
+        words += ["--topology", self.topology] if self.topology else []
+        words += ["--seed", str(self.seed)] if self.seed is not None else []
+        return f"{shlex.join(words)} {self.options}".rstrip()
+
+    @property
+    def options(self) -> str:
+        """The options that name a profile other than the standard one."""
+        chosen = {option: getattr(self.profiles, option) for option in ("authority", "legacy", "target")}
+        words = [(f"--{option}", name) for option, name in chosen.items() if name != getattr(STANDARD, option)]
+        return shlex.join(word for pair in words for word in pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +178,14 @@ def about(plan: Plan) -> RecordingAbout:
     )
 
 
-def record_run(run_directory: Path, selection: Selection, profiles: Profiles, repeat: str, say: Progress) -> None:
+def record_run(run_directory: Path, selection: Selection, repeat: Repeat, say: Progress) -> None:
     """Record every plan of `selection` into a new run directory and claim what was recorded.
 
     A plan whose lanes do not start leaves its place empty, which the judge reports; the others go on.
     """
     write_request(run_directory, run_request(run_directory, selection, repeat))
     failures: dict[str, str] = {}
-    with Session(run_directory, profiles) as session:
+    with Session(run_directory, repeat.profiles) as session:
         for number, plan in enumerate(selection.plans, 1):
             say(f"[{number}/{len(selection.plans)}] {plan.name}: {plan.title}")
             try:
@@ -171,19 +196,20 @@ def record_run(run_directory: Path, selection: Selection, profiles: Profiles, re
     write_run(run_directory, failures)
 
 
-def run_request(run_directory: Path, selection: Selection, repeat: str) -> RunRequest:
+def run_request(run_directory: Path, selection: Selection, repeat: Repeat) -> RunRequest:
     """What is about to be recorded."""
     return RunRequest(
         run_id=run_directory.name,
         harness_version=harness.__version__,
         harness_commit=harness_commit(),
         partial=selection.partial,
-        repeat_command=repeat,
+        repeat_command=repeat.command,
+        repeat_options=repeat.options,
         plans={plan.name: plan.digest for plan in selection.plans},
     )
 
 
-def claim_and_analyze(run_directory: Path, selection: Selection, repeat: str) -> RunRecord:
+def claim_and_analyze(run_directory: Path, selection: Selection, repeat: Repeat) -> RunRecord:
     """Name, claim, judge and render a run whose recordings were made elsewhere (by pytest workers)."""
     write_request(run_directory, run_request(run_directory, selection, repeat))
     write_run(run_directory)
@@ -236,17 +262,6 @@ def _sealed(name: str, directory: Path) -> str:
 def default_run_directory() -> Path:
     """A new run's place: its UTC time of start, and four hex digits against collisions."""
     return RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:4]}"
-
-
-def repeat_command(names: Sequence[str], topology: str | None, seed: int | None, profiles: Profiles) -> str:
-    """The `parity run` line that does the same again."""
-    words = ["parity", "run", *names]
-    words += ["--topology", topology] if topology else []
-    words += ["--seed", str(seed)] if seed is not None else []
-    for option in ("authority", "legacy", "target"):
-        chosen = getattr(profiles, option)
-        words += [f"--{option}", chosen] if chosen != getattr(STANDARD, option) else []
-    return shlex.join(words)
 
 
 def harness_commit() -> str:

@@ -9,7 +9,7 @@ from harness.catalogue.catalogue import select
 from harness.model.errors import UsageError
 from harness.model.names import Topology
 from harness.model.run_record import Verdict
-from harness.session import STANDARD, Profiles, Session, analyze, record_run, repeat_command
+from harness.session import STANDARD, Profiles, Repeat, Session, analyze, record_run
 
 PROFILES = Path(harness.__file__).parent / "lanes" / "profiles"
 
@@ -28,7 +28,7 @@ def test_lane_that_does_not_start_leaves_the_run_without_answer(tmp_path: Path) 
     broken = changed_profile(tmp_path, "target-standin", "harness.reference.spacetime", "harness.reference.nothing")
     said: list[str] = []
     selection = select(["retry-and-conflict.mirrored"])
-    record_run(tmp_path / "run", selection, Profiles(target=broken), "parity run", said.append)
+    record_run(tmp_path / "run", selection, Repeat(profiles=Profiles(target=broken)), said.append)
     record = analyze(tmp_path / "run")
 
     assert record.verdict is Verdict.COULD_NOT_RUN
@@ -48,11 +48,12 @@ def test_live_defect_is_found_and_blamed(tmp_path: Path, profile: str, module: s
     """A lane or authority that really misbehaves is DIVERGED, and nobody else is blamed."""
     broken = changed_profile(tmp_path, profile, "arguments = []", f'arguments = ["--defect", "{defect}"]')
     profiles = Profiles(**{module: broken})
-    record_run(tmp_path / "run", select(["late-joiners.mirrored"]), profiles, "parity run", lambda _: None)
+    record_run(tmp_path / "run", select(["late-joiners.mirrored"]), Repeat(profiles=profiles), lambda _: None)
     record = analyze(tmp_path / "run")
 
     assert record.verdict is Verdict.DIVERGED
     assert {blame} == {row.blame for row in record.classes if row.grade == "divergence"}
+    assert all(exhibit.reproduce.endswith(f" --{module} {broken}") for exhibit in record.exhibits)
 
 
 def test_plans_share_lanes_unless_their_workers_meet(tmp_path: Path) -> None:
@@ -76,14 +77,15 @@ def test_run_directory_is_never_used_twice(tmp_path: Path) -> None:
     (tmp_path / "request.json").write_text("{}")
 
     with pytest.raises(UsageError, match="never written again"):
-        record_run(tmp_path, selection, STANDARD, "parity run", lambda _: None)
+        record_run(tmp_path, selection, Repeat(), lambda _: None)
 
 
 def test_repeat_command_says_what_was_chosen() -> None:
     """The line that repeats a run names scenarios, topology, seed and every profile that is not the standard one."""
     profiles = Profiles(legacy="my lane.toml")
 
-    assert "parity run" == repeat_command([], None, None, STANDARD)
-    assert "parity run a --topology mirrored --seed 3 --legacy 'my lane.toml'" == repeat_command(
-        ["a"], "mirrored", 3, profiles
+    assert "parity run" == Repeat().command
+    assert (
+        "parity run a --topology mirrored --seed 3 --legacy 'my lane.toml'"
+        == Repeat(("a",), "mirrored", 3, profiles).command
     )

@@ -93,10 +93,16 @@ class AuthorityClient:
 async def await_position(
     after: After | None, step: int, authorities: Iterable[AuthorityClient], recorder: Recorder
 ) -> None:
-    """Waits until every one of `authorities` accepted the event that `after` names; a bound that passes is noted."""
+    """Waits until every one of `authorities` accepted the event that `after` names; a bound that passes is noted.
+
+    Who waits brings nothing forward: two that wait for each other, or for a number that never comes, end at once.
+    """
     for authority in authorities if after is not None else ():
         assert after is not None
-        if not await authority.progress.reached(after.stream, after.seq):
+        authority.progress.rests()
+        reached = await authority.progress.reached(after.stream, after.seq)
+        authority.progress.moves()
+        if not reached:
             recorder.event("after_missed", str(step), authority=authority.name, stream=after.stream, seq=after.seq)
 
 

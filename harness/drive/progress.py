@@ -21,7 +21,7 @@ class Progress:
         self._positions: dict[str, int] = {}
         self._counted: set[str] = set()
         self._gone: str | None = None
-        self._under_way = 0
+        self._moving = 0
         self._changed = asyncio.Event()
 
     def bind(self, name: str, run_id: str) -> None:
@@ -62,18 +62,18 @@ class Progress:
     async def reached(self, stream: str, seq: int) -> bool:
         """Whether `stream` got to an accepted event `seq` within `WAIT_DEADLINE_S`.
 
-        Answers early when nothing is under way that could still bring it there.
+        Answers early when nobody moves who could still bring it there.
         """
-        await self._wait(lambda: self._positions.get(stream, 0) >= seq or self._under_way == 0)
+        await self._wait(lambda: self._positions.get(stream, 0) >= seq or self._moving == 0)
         return self._positions.get(stream, 0) >= seq
 
-    def given(self) -> None:
-        """One more command is under way to this authority."""
-        self._under_way += 1
+    def moves(self) -> None:
+        """One more party (the walker of the plan, a writer with commands) may still bring this authority forward."""
+        self._moving += 1
 
-    def done(self) -> None:
-        """One of the commands under way was answered or given up."""
-        self._under_way -= 1
+    def rests(self) -> None:
+        """One of those parties has nothing to do, or waits for a position itself."""
+        self._moving -= 1
         self._wake()
 
     def _wake(self) -> None:

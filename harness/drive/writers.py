@@ -10,7 +10,10 @@ _Queue = asyncio.Queue[CommandStep]
 
 
 class Writers:
-    """One queue and one task for each writer on each authority, so that authorities never wait for each other."""
+    """One queue and one task for each writer on each authority, so that authorities never wait for each other.
+
+    Whoever gives the commands counts as moving until it drains: it may have more to give.
+    """
 
     def __init__(self, authorities: list[AuthorityClient], recorder: Recorder, group: asyncio.TaskGroup) -> None:
         self._authorities = authorities
@@ -18,16 +21,25 @@ class Writers:
         self._group = group
         self._queues: dict[tuple[str, str], _Queue] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._busy: set[tuple[str, str]] = set()
+        for authority in authorities:
+            authority.progress.moves()
 
     def give(self, step: CommandStep) -> None:
         """Puts the command at the end of its writer's queue, on every authority."""
         for authority in self._authorities:
-            authority.progress.given()
+            if (step.writer, authority.name) not in self._busy:
+                self._busy.add((step.writer, authority.name))
+                authority.progress.moves()
             self._queue(step.writer, authority).put_nowait(step)
 
     async def drain(self) -> None:
         """Waits until every command given so far was answered or given up; each of those has a deadline."""
+        for authority in self._authorities:
+            authority.progress.rests()
         await asyncio.gather(*(queue.join() for queue in self._queues.values()))
+        for authority in self._authorities:
+            authority.progress.moves()
 
     def dismiss(self) -> None:
         """Ends the writers; call it when nothing is left to drain."""
@@ -46,5 +58,7 @@ class Writers:
             step = await queue.get()
             await await_position(step.after, step.index, [authority], self._recorder)
             await authority.send(step.command, purpose="command", step=step.index, writer=step.writer)
-            authority.progress.done()
+            if queue.empty():
+                self._busy.discard((step.writer, authority.name))
+                authority.progress.rests()
             queue.task_done()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
-from harness.evidence.run_files import RunClaim, intact_tables, read_request, read_run
+from harness.evidence.run_files import RunClaim, read_request, read_run
 from harness.judge.verdict import JudgedRecording, judge_recording, judge_run
 from harness.model.errors import FormatError
 from harness.model.run_record import RunRecord
@@ -32,6 +32,7 @@ def judged_run(run_directory: Path) -> RunRecord:
         harness_commit=request.harness_commit,
         partial=request.partial,
         repeat_command=request.repeat_command,
+        repeat_options=request.repeat_options,
         problems=tuple(problems),
     )
 
@@ -52,7 +53,8 @@ def _problem(run_directory: Path, name: str, error: FormatError, claim: RunClaim
         return f"{name}: {claim.failures[name]}"
     if not (run_directory / "recordings" / name).exists():
         return f"{name}: was requested and never recorded; run the scenario again"
-    return f"{name}: {error}{intact_tables(run_directory, name)}"
+    # Where the run lies is no part of its verdict: moved elsewhere it must give the same bytes.
+    return f"{name}: {error}".replace(f"{run_directory}/", "")
 
 
 @dataclass(frozen=True, slots=True)

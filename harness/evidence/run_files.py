@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from harness.model.errors import FormatError, ParityError, UsageError
 from harness.model.plan import Plan
-from harness.recording.reader import open_damaged, open_recording
+from harness.recording.reader import open_recording
 
 T = TypeVar("T")
 
@@ -23,13 +23,17 @@ RUN_FORMAT = "lane-parity/run/1"
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run set out to do. `plans` maps recording name to plan digest, in order of recording."""
+    """What a run set out to do. `plans` maps recording name to plan digest, in order of recording.
+
+    `repeat_command` does it all again; `repeat_options` is the part of it that names the lanes.
+    """
 
     run_id: str
     harness_version: str
     harness_commit: str
     partial: str
     repeat_command: str
+    repeat_options: str
     plans: dict[str, str]
     format: str = REQUEST_FORMAT
 
@@ -90,15 +94,6 @@ def read_run(run_directory: Path) -> RunClaim:
     if not (run_directory / "run.json").exists() and (run_directory / "request.json").exists():
         raise FormatError(f"{run_directory} was interrupted before it was finished; run `parity seal {run_directory}`")
     return _built(RunClaim, run_directory / "run.json", RUN_FORMAT)
-
-
-def intact_tables(run_directory: Path, name: str) -> str:
-    """Which tables of a damaged recording can still be read, as a remark in brackets; empty where nothing is sealed."""
-    try:
-        recording = open_damaged(run_directory / "recordings" / name)
-    except FormatError:
-        return ""
-    return f" (intact tables: {', '.join(sorted(recording.intact())) or 'none'})"
 
 
 def _write_once(file: Path, content: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.checks.registry import CHECKS, Outcome, run_check
 from harness.history import History, load_history
@@ -77,18 +77,22 @@ def _verdict(
     results: Iterable[FloorResult],
     damage: Iterable[str],
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict and why it is not parity: a divergence outranks what is unknown."""
+    """The verdict and why it is not parity: a recording that ends too early outranks a divergence, a divergence what
+    is unknown. What is missing from half a recording says nothing about a lane.
+    """
     divergences = [finding for finding in findings if finding.grade is Grade.DIVERGENCE]
-    unfinished = list(_unfinished(history))
+    cut_short = [*_noted(history, _INTERRUPTED), *(f"the recording is not whole: {text}" for text in damage)]
+    given_up = list(_noted(history, _ABORTED))
     doubts = [
         *missed(results),
         *(f"check {outcome.check.name} crashed: {outcome.crashed}" for outcome in outcomes if outcome.crashed),
-        *(f"the recording is not whole: {text}" for text in damage),
     ]
-    reasons = (*_divergence_reasons(divergences), *unfinished, *doubts)
+    reasons = (*cut_short, *_divergence_reasons(divergences), *given_up, *doubts)
+    if cut_short:
+        return Verdict.COULD_NOT_RUN, reasons
     if divergences:
         return Verdict.DIVERGED, reasons
-    if unfinished:
+    if given_up:
         return Verdict.COULD_NOT_RUN, reasons
     return (Verdict.UNKNOWN if doubts else Verdict.PARITY), reasons
 
@@ -103,12 +107,12 @@ def _divergence_reasons(divergences: Sequence[Finding]) -> Iterator[str]:
         yield f"{count:,} divergences in {classes:,} classes; the first: {place}{first.message} (blame {first.blame})"
 
 
-def _unfinished(history: History) -> Iterator[str]:
-    """Why the plan was not carried out to its end."""
+def _noted(history: History, event: str) -> Iterator[str]:
+    """Why the plan was not carried out to its end, by the driver's own note."""
     for note in history.timeline:
-        if note["event"] == _ABORTED:
+        if note["event"] == event == _ABORTED:
             yield f"the run was given up: {note['detail'].get('error', 'no reason noted')}"
-        elif note["event"] == _INTERRUPTED:
+        elif note["event"] == event:
             yield "the run was interrupted before its end"
 
 
@@ -175,9 +179,13 @@ def judge_run(
     harness_commit: str,
     partial: str,
     repeat_command: str,
+    repeat_options: str,
     problems: tuple[str, ...],
 ) -> RunRecord:
-    """The record of a run. `problems` name recordings that could not be judged: they outrank every verdict."""
+    """The record of a run. `problems` name recordings that could not be judged: they outrank every verdict.
+
+    `repeat_options` are the options of `parity run` that named the lanes; they end the line that reproduces a finding.
+    """
     verdict = _run_verdict([one.record.verdict for one in judged], problems)
     scenarios = tuple(one.record for one in judged)
     classes = tuple(_classes(judged))
@@ -197,7 +205,7 @@ def judge_run(
         scenarios=scenarios,
         clauses=tuple(cell for one in judged for cell in one.clauses),
         classes=classes,
-        exhibits=tuple(_first_exhibits(judged)),
+        exhibits=tuple(_first_exhibits(judged, repeat_options)),
         contract_gap=tuple(GapRow(row.field, row.v1 or "", row.v2 or "") for row in CONTRACT_GAP),
         problems=problems,
     )
@@ -246,14 +254,14 @@ def _class(group: Sequence[tuple[str, Finding]]) -> DivergenceClass:
     )
 
 
-def _first_exhibits(judged: Sequence[JudgedRecording]) -> Iterator[Exhibit]:
+def _first_exhibits(judged: Sequence[JudgedRecording], repeat_options: str) -> Iterator[Exhibit]:
     """The exhibit of each class, from the scenario in which it came first."""
     shown: set[str] = set()
     for one in judged:
         for exhibit in one.exhibits:
             if exhibit.fingerprint not in shown:
                 shown.add(exhibit.fingerprint)
-                yield exhibit
+                yield replace(exhibit, reproduce=f"{exhibit.reproduce} {repeat_options}".rstrip())
 
 
 def _run_digest(scenarios: Iterable[ScenarioRecord], harness_version: str) -> str:
@@ -291,5 +299,5 @@ def _headline(
             why = unknown[0].reasons[0] if unknown else "nothing was recorded"
             return f"too little was shown in {len(unknown):,} of {count}: {why}"
         case Verdict.COULD_NOT_RUN:
-            failed = [f"{one.name}: {one.reasons[-1]}" for one in scenarios if one.verdict is Verdict.COULD_NOT_RUN]
+            failed = [f"{one.name}: {one.reasons[0]}" for one in scenarios if one.verdict is Verdict.COULD_NOT_RUN]
             return f"no answer for {len(problems) + len(failed):,} of the recordings: {[*problems, *failed][0]}"

@@ -114,4 +114,4 @@ class Finding:
             self.path,
             self.grade,
         )
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -58,7 +58,7 @@ class StreamKey:
     def parse(cls, text: str) -> Self:
         """The key spelled `kind:name`. Raises UsageError for another spelling."""
         kind, colon, name = text.partition(":")
-        if not colon or kind not in ("run", "worker", "fleet", "other"):
+        if not colon or not name or kind not in ("run", "worker", "fleet", "other"):
             raise UsageError(f"stream {text!r} is not run:<name>, worker:<name> or fleet:<user id>")
         return cls(kind, name)
 

@@ -1,7 +1,6 @@
 """The cuts that operators are made of: places on a tape, and what can be done there."""
 
 import copy
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 from harness.model.names import Side
 from harness.power.tape import Envelope, Packet, Tape, Track
+from harness.wire.canonical import payload_hash
 
 Place = tuple[Track, Packet, Envelope]
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def edit(packet: Packet, envelope: Envelope, change: Callable[[Envelope], None])
 
 
 def with_leaf_changed(payload: Any) -> Any:
-    """The payload with its first leaf replaced by another value of the same JSON type."""
+    """The payload with its first leaf replaced: a number by the next one, a text by a longer one, else by a text."""
     changed = copy.deepcopy(payload)
     if not isinstance(changed, dict | list) or not changed:
         return _other_leaf(changed)
@@ -105,8 +105,7 @@ def _other_leaf(value: Any) -> Any:
 
 def hash_of(envelope: Envelope) -> str:
     """The hash that an honest target carries: `sha256:` over the canonical payload (contract, 5.3)."""
-    text = json.dumps(envelope.payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + payload_hash(json.dumps(envelope.payload).encode()).hex()
 
 
 def seam(tape: Tape, track: Track) -> tuple[tuple[Packet, Envelope], tuple[Packet, Envelope]] | None:

@@ -19,7 +19,7 @@ from harness.recording.sealing import write_recording
 from harness.recording.tables import SEALED_TABLES
 
 Row = dict[str, Any]
-ROOM_BETWEEN_ORDINALS = 1024
+ROOM_BETWEEN_ORDINALS = 1 << 20
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ def test_a_waiting_step_wakes_when_the_number_is_accepted() -> None:
 
     async def story() -> None:
         progress = Progress("authority/shared")
-        progress.given()
+        progress.moves()
         waiter = asyncio.create_task(progress.reached("run:r1", 2))
         await asyncio.sleep(0)
         progress.note(APPEND, Accepted("x", 1, "a"))
@@ -35,15 +35,15 @@ def test_a_waiting_step_wakes_when_the_number_is_accepted() -> None:
 
 
 def test_a_position_that_nothing_can_reach_is_given_up() -> None:
-    """When the last command under way is done and the number was not reached, waiting is over."""
+    """When the last party that moved rests and the number was not reached, waiting is over."""
 
     async def story() -> None:
         progress = Progress("authority/shared")
-        progress.given()
+        progress.moves()
         waiter = asyncio.create_task(progress.reached("run:r1", 2))
         await asyncio.sleep(0)
         still_waiting = not waiter.done()
-        progress.done()
+        progress.rests()
 
         assert not await waiter
         assert still_waiting

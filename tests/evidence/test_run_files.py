@@ -8,7 +8,7 @@ import pytest
 from harness.evidence.run_files import RunRequest, read_request, read_run, write_request, write_run
 from harness.model.errors import FormatError, UsageError
 
-REQUEST = RunRequest("a-run", "0", "", "", "parity run", {"x.mirrored": "sha256:0"})
+REQUEST = RunRequest("a-run", "0", "", "", "parity run", "", {"x.mirrored": "sha256:0"})
 
 
 def test_request_round_trips(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_missing_recording_is_not_claimed(tmp_path: Path) -> None:
     write_request(tmp_path, REQUEST)
     write_run(tmp_path)
 
-    assert {} == read_run(tmp_path).recordings == read_run(tmp_path).failures
+    assert ({}, {}) == (read_run(tmp_path).recordings, read_run(tmp_path).failures)
 
 
 def test_unfinished_run_names_the_next_step(tmp_path: Path) -> None:

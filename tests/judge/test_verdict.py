@@ -19,6 +19,7 @@ def run_of(*judged: JudgedRecording, problems: tuple[str, ...] = ()) -> RunRecor
         harness_commit="",
         partial="",
         repeat_command="parity run",
+        repeat_options="--legacy mine.toml",
         problems=problems,
     )
 
@@ -89,6 +90,17 @@ def test_run_that_was_given_up_could_not_run(tmp_path: Path) -> None:
     record = judge_recording(world.write(tmp_path / "recording")).record
 
     assert (Verdict.COULD_NOT_RUN, ("the run was given up: run r1 has no id",)) == (record.verdict, record.reasons)
+
+
+def test_interrupt_outranks_what_seems_to_be_missing(tmp_path: Path) -> None:
+    """Half a recording accuses no lane: what never came may only never have been waited for."""
+    world = World.played(run_plan())
+    world.link(Side.TARGET).drop(4)
+    world.note("interrupted", "built.mirrored")
+    record = judge_recording(world.write(tmp_path / "recording")).record
+
+    assert Verdict.COULD_NOT_RUN is record.verdict
+    assert "the run was interrupted before its end" == record.reasons[0]
 
 
 def test_unread_log_is_no_parity(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("hostile")
     run_directory = directory / "run"
     selection = select([str(hostile_scenario(directory))])
-    session.record_run(run_directory, selection, session.Profiles(), "parity run", lambda _: None)
+    session.record_run(run_directory, selection, session.Repeat(), lambda _: None)
     return run_directory
 
 
@@ -100,7 +100,7 @@ def test_hostile_divergence_stays_text(hostile_run: Path, tmp_path: Path) -> Non
             packet.touched = True
     planted = tmp_path / "planted"
     tape.write(recording_directory(planted, plan))
-    record = session.claim_and_analyze(planted, select([str(hostile_scenario(tmp_path))]), "parity run")
+    record = session.claim_and_analyze(planted, select([str(hostile_scenario(tmp_path))]), session.Repeat())
     page = (planted / "report.html").read_text(encoding="utf-8")
 
     assert record.verdict is Verdict.DIVERGED

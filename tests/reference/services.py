@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,3 +129,13 @@ def eventually(condition: Callable[[], object], deadline_s: float = DEADLINE_S) 
 def numbers(rows: Sequence[dict[str, Any]], name: str = "seq") -> list[int]:
     """One number of each row."""
     return [row[name] for row in rows]
+
+
+class FromNow(int):
+    """A claim in seconds from the moment its token is made: a long suite must not let it age."""
+
+
+def at_their_time(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims, those from now made absolute."""
+    now_s = int(time.time())
+    return {name: now_s + value if isinstance(value, FromNow) else value for name, value in claims.items()}

@@ -16,6 +16,7 @@ from tests.reference.legacy_gateway.running import (
     feeder_token,
     reader_token,
 )
+from tests.reference.services import FromNow, at_their_time
 
 RUN = "run:access:events"
 WORKER = "worker:w1:lifecycle"
@@ -49,7 +50,7 @@ def _claims(**changed: Any) -> dict[str, Any]:
 
 
 def _signed(key: bytes = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
-    return jwt.encode(_claims(**changed), key, algorithm=algorithm)
+    return jwt.encode(_claims(**at_their_time(changed)), key, algorithm=algorithm)
 
 
 def _both(gateway: RunningGateway, topic: str, headers: dict[str, str]) -> list[Answer]:
@@ -96,12 +97,12 @@ def test_bad_credentials(topics: RunningGateway, headers: dict[str, str], reason
         ({"sub": "ABSENT"}, "invalid_token"),
         ({"exp": "ABSENT"}, "invalid_token"),
         ({"oa_user_id": "7"}, "invalid_token"),
-        ({"exp": int(time.time()) - 60}, "token_expired"),
-        ({"nbf": int(time.time()) + 600}, "token_not_yet_valid"),
+        ({"exp": FromNow(-60)}, "token_expired"),
+        ({"nbf": FromNow(600)}, "token_not_yet_valid"),
         ({"jti": " "}, "missing_jti"),
         ({"jti": "ABSENT"}, "missing_jti"),
         ({"iat": 0}, "missing_iat"),
-        ({"iat": int(time.time()) - 900}, "token_too_old"),
+        ({"iat": FromNow(-900)}, "token_too_old"),
     ],
 )
 def test_refused_tokens(topics: RunningGateway, changed: dict[str, Any], reason: str) -> None:
@@ -114,11 +115,11 @@ def test_refused_tokens(topics: RunningGateway, changed: dict[str, Any], reason:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"exp": int(time.time()) - 5},
-        {"nbf": int(time.time()) + 10},
+        {"exp": FromNow(-5)},
+        {"nbf": FromNow(10)},
         {"nbf": "ABSENT"},
-        {"iat": int(time.time()) + 20},
-        {"exp": int(time.time()) + 900},
+        {"iat": FromNow(20)},
+        {"exp": FromNow(900)},
         {"oa_org_id": None},
     ],
 )

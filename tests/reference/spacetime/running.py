@@ -16,6 +16,8 @@ import jwt
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.reference.services import at_their_time
+
 ROOT = Path(__file__).parents[3]
 WASM = (ROOT / "harness" / "reference" / "sync_module" / "sync_module.wasm").read_bytes()
 PROTOCOL = "v1.json.spacetimedb"
@@ -50,7 +52,13 @@ class StandIn:
 
     def token(self, subject: str, **claims: Any) -> str:
         """A token of our own making, as the harness makes them."""
-        body = {"iss": "localhost", "sub": subject, "iat": int(time.time()), "aud": ["spacetimedb"], **claims}
+        body = {
+            "iss": "localhost",
+            "sub": subject,
+            "iat": int(time.time()),
+            "aud": ["spacetimedb"],
+            **at_their_time(claims),
+        }
         return jwt.encode(body, self.private_pem, algorithm="ES256")
 
     def ask(

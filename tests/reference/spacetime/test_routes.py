@@ -1,12 +1,12 @@
 """The HTTP API, route by route (wire sheet 1)."""
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from harness.reference.spacetime.identities import identity_hex
+from tests.reference.services import FromNow
 from tests.reference.spacetime.running import DATABASE, RELAY, WASM, StandIn
 
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -84,9 +84,9 @@ def test_public_key(stand_in: StandIn) -> None:
     [
         ({}, 200),
         ({"exp": None}, 200),
-        ({"exp": int(time.time()) - 20}, 200),
-        ({"exp": int(time.time()) - 300}, 401),
-        ({"nbf": int(time.time()) + 3600}, 200),
+        ({"exp": FromNow(-20)}, 200),
+        ({"exp": FromNow(-300)}, 401),
+        ({"nbf": FromNow(3600)}, 200),
         ({"aud": None}, 200),
         ({"iat": None}, 401),
         ({"iat": 1.5}, 401),

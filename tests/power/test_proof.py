@@ -1,0 +1,192 @@
+"""A proof says what is not as the operator declares."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conftest import Record
+from harness.judge.verdict import JudgedRecording
+from harness.model.finding import Blame, FailureClass, Finding, Grade
+from harness.model.names import Side, Topology
+from harness.model.run_record import Verdict
+from harness.power import operators
+from harness.power.operator import Effect, Operator
+from harness.power.proof import Control, effect_problem, plant, prove
+from tests.builders import World, run_plan
+
+MISSING = Finding("holes", FailureClass.MISSING, Blame.LEGACY, (Side.LEGACY,), "run:r1", "4 is missing")
+TWICE = replace(MISSING, failure=FailureClass.DUPLICATE, message="4 came twice", grade=Grade.EXPLAINED)
+
+BLOCKS = Operator("blocks", Effect.BLOCK, frozenset({FailureClass.MISSING}), operators.drop_one_delivery)
+COUNTS = Operator("counts", Effect.COUNT, frozenset({FailureClass.DUPLICATE}), operators.duplicate_same_body)
+STAYS_SILENT = Operator("stays silent", Effect.SILENT, frozenset(), operators.reorder_keys)
+LEAVES_OPEN = Operator(
+    "leaves open", Effect.INCONCLUSIVE, frozenset({FailureClass.VACUOUS}), operators.nothing_captured
+)
+
+Outcome = Callable[..., JudgedRecording]
+
+
+@pytest.fixture(scope="module")
+def control(recorded: Record) -> Control:
+    """A real recording that is parity."""
+    return Control.of(recorded("single-run.mirrored"))
+
+
+@pytest.fixture
+def outcome(control: Control) -> Outcome:
+    """What the judge might have said of that recording instead: a verdict and findings."""
+
+    def said(verdict: Verdict, *findings: Finding) -> JudgedRecording:
+        record = replace(control.judged.record, verdict=verdict, reasons=("because",))
+        return replace(control.judged, record=record, findings=findings)
+
+    return said
+
+
+@pytest.mark.parametrize(
+    ("operator", "verdict", "findings"),
+    [
+        (BLOCKS, Verdict.DIVERGED, (MISSING,)),
+        (BLOCKS, Verdict.DIVERGED, (MISSING, replace(MISSING, failure=FailureClass.SILENCE))),
+        (BLOCKS, Verdict.DIVERGED, (MISSING, replace(TWICE, blame=Blame.TARGET))),
+        (COUNTS, Verdict.PARITY, (TWICE,)),
+        (STAYS_SILENT, Verdict.PARITY, ()),
+        (LEAVES_OPEN, Verdict.UNKNOWN, ()),
+    ],
+)
+def test_declared_effect_is_no_problem(
+    control: Control, outcome: Outcome, operator: Operator, verdict: Verdict, findings: tuple[Finding, ...]
+) -> None:
+    """What came out as declared is accepted; more classes of the same blame, or explained ones of any, do no harm."""
+    assert "" == effect_problem(operator, Side.LEGACY, control.judged, outcome(verdict, *findings))
+
+
+@pytest.mark.parametrize(
+    ("operator", "verdict", "needed"),
+    [
+        (BLOCKS, Verdict.PARITY, "DIVERGED"),
+        (BLOCKS, Verdict.UNKNOWN, "DIVERGED"),
+        (COUNTS, Verdict.DIVERGED, "PARITY"),
+        (STAYS_SILENT, Verdict.DIVERGED, "PARITY"),
+        (STAYS_SILENT, Verdict.COULD_NOT_RUN, "PARITY"),
+        (LEAVES_OPEN, Verdict.PARITY, "INCONCLUSIVE"),
+    ],
+)
+def test_wrong_verdict_is_named_with_the_needed_one(
+    control: Control, outcome: Outcome, operator: Operator, verdict: Verdict, needed: str
+) -> None:
+    """Any other verdict is a problem, told with the first divergence and the judge's reason."""
+    findings = (replace(TWICE, message="explained"), replace(MISSING, message="the first"))
+    problem = effect_problem(operator, Side.LEGACY, control.judged, outcome(verdict, *findings))
+
+    assert f"verdict {verdict.printed}, needed {needed} (the first; because)" == problem
+
+
+def test_wrong_verdict_without_a_divergence_says_so(control: Control) -> None:
+    """A fault that nobody saw leaves nothing to quote."""
+    problem = effect_problem(BLOCKS, Side.LEGACY, control.judged, control.judged)
+
+    assert "verdict PARITY, needed DIVERGED (no divergence; no reason given)" == problem
+
+
+def test_lacking_class_is_named_beside_those_seen(control: Control, outcome: Outcome) -> None:
+    """Blocked for another reason is not blocked for the declared one; an explained finding does not count as seen."""
+    seen = (replace(MISSING, failure=FailureClass.BODY), replace(MISSING, grade=Grade.EXPLAINED))
+    problem = effect_problem(BLOCKS, Side.LEGACY, control.judged, outcome(Verdict.DIVERGED, *seen))
+
+    assert "classes ['MISSING'] are lacking, seen ['BODY']" == problem
+
+
+@pytest.mark.parametrize("blame", [Blame.TARGET, Blame.LEGACY_FEED, Blame.AUTHORITY, Blame.NOBODY, Blame.UNDECIDED])
+def test_stray_blame_is_named_with_its_finding(control: Control, outcome: Outcome, blame: Blame) -> None:
+    """One finding that blames anybody else spoils a proof, however right the others are."""
+    stray = replace(MISSING, check="orders", blame=blame, message="5 came late")
+    problem = effect_problem(BLOCKS, Side.LEGACY, control.judged, outcome(Verdict.DIVERGED, MISSING, stray))
+
+    assert f"blame {blame} in orders: 5 came late" == problem
+
+
+def test_right_blame_on_the_wrong_side_is_stray(control: Control, outcome: Outcome) -> None:
+    """The same findings prove the fault on the side it was planted on and on no other."""
+    after = outcome(Verdict.DIVERGED, MISSING)
+    problems = [effect_problem(BLOCKS, side, control.judged, after) for side in (Side.LEGACY, Side.TARGET)]
+
+    assert ["", "blame legacy in holes: 4 is missing"] == problems
+
+
+@pytest.mark.parametrize(
+    "findings", [(), (replace(MISSING, grade=Grade.EXPLAINED),), (replace(TWICE, grade=Grade.DIVERGENCE),)]
+)
+def test_counted_fault_must_be_shown_as_explained(
+    control: Control, outcome: Outcome, findings: tuple[Finding, ...]
+) -> None:
+    """Parity alone is not enough where a fault must be shown: its class has to be among the explained."""
+    problem = effect_problem(COUNTS, Side.LEGACY, control.judged, outcome(Verdict.PARITY, *findings))
+
+    assert problem.startswith("not shown as explained: ")
+    assert "DUPLICATE" in problem
+
+
+def test_silent_fault_may_not_add_a_finding(control: Control, outcome: Outcome) -> None:
+    """An explained finding more than before is more than silence."""
+    problem = effect_problem(STAYS_SILENT, Side.LEGACY, control.judged, outcome(Verdict.PARITY, TWICE))
+
+    assert "+1 findings, needed none more" == problem
+
+
+@pytest.mark.parametrize("operator", [BLOCKS, COUNTS, STAYS_SILENT, LEAVES_OPEN], ids=lambda operator: operator.name)
+@pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.DIVERGED, Verdict.COULD_NOT_RUN])
+def test_nothing_is_proved_on_what_was_no_parity_before(outcome: Outcome, operator: Operator, verdict: Verdict) -> None:
+    """A recording that is not green by itself cannot show that a fault turned it red."""
+    before = outcome(verdict, MISSING)
+    problem = effect_problem(operator, Side.LEGACY, before, before)
+
+    assert f"the untouched recording is {verdict.printed}, so nothing can be proved on it" == problem
+
+
+def test_operator_that_declares_the_wrong_effect_is_caught(control: Control, tmp_path: Path) -> None:
+    """A dropped delivery that is declared silent fails its proof, planted and judged for real."""
+    liar = replace(STAYS_SILENT, apply=operators.drop_one_delivery)
+    proof = prove(control, liar, Side.TARGET, 1, tmp_path / "planted")
+
+    assert ("stays silent", "target", "single-run.mirrored", True) == (
+        proof.operator,
+        proof.side,
+        proof.recording,
+        proof.applied,
+    )
+    assert proof.problem.startswith("verdict DIVERGED, needed PARITY (")
+
+
+def test_operator_without_a_place_proves_nothing_and_fails_nothing(control: Control, tmp_path: Path) -> None:
+    """Where a fault does not apply, nothing is written and nothing is claimed."""
+    nowhere = replace(BLOCKS, apply=lambda _, __, ___: False)
+    proof = prove(control, nowhere, Side.LEGACY, 1, tmp_path / "planted")
+
+    assert (False, "") == (proof.applied, proof.problem)
+    assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.parametrize(("topology", "planted"), [(Topology.MIRRORED, True), (Topology.ISOLATED, False)])
+def test_fault_of_mirrored_lanes_is_planted_there_only(tmp_path: Path, topology: Topology, planted: bool) -> None:
+    """Two authorities give two instants to one command, so a moved instant is a fault under one authority alone."""
+    recording = World.played(run_plan(topology=topology)).write(tmp_path / "recording")
+    moved = replace(BLOCKS, apply=operators.move_instant, mirrored_only=True)
+
+    assert planted is (plant(recording, moved, Side.LEGACY, 1, tmp_path / "planted") is not None)
+
+
+def test_same_seed_plants_the_same_fault(control: Control, tmp_path: Path) -> None:
+    """A proof can be repeated from its operator, side and seed; other seeds find other places."""
+    digests = [
+        planted.digest
+        for number, seed in enumerate((1, 1, 2, 3, 4, 5))
+        if (planted := plant(control.recording, BLOCKS, Side.LEGACY, seed, tmp_path / str(number))) is not None
+    ]
+
+    assert len(digests) == 6
+    assert digests[0] == digests[1]
+    assert len(set(digests)) > 2
