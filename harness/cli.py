@@ -12,6 +12,7 @@ from harness import session
 from harness.catalogue.catalogue import catalogue, select
 from harness.doctor import examine
 from harness.evidence.judged_run import verify
+from harness.lanes.profile import known_profiles
 from harness.model.errors import ExitCode, ParityError, UsageError
 from harness.model.names import Topology
 from harness.report.terminal import terminal_summary
@@ -91,7 +92,8 @@ def _add_run(commands: Commands) -> None:
         "run",
         _run,
         "record scenarios on both lanes, judge them and write the reports",
-        "Lanes are started as processes\nof their own on loopback. Ctrl-C stops them and keeps what was captured.",
+        "Lanes are started as processes\nof their own on loopback. Ctrl-C stops them and keeps what was captured.\n\n"
+        f"A PROFILE says what sits on a side: a TOML file of yours, or one of {', '.join(known_profiles())}.",
     )
     parser.add_argument(
         "scenario", nargs="*", metavar="SCENARIO", help="name, name.topology or YAML file (default: all)"

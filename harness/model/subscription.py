@@ -36,16 +36,17 @@ class Subscription:
 
 def subscriptions(plan: Plan) -> tuple[Subscription, ...]:
     """Every subscription of the plan, in step order, legacy before target inside a step."""
+    turns = [step for step in plan.steps if isinstance(step, BarrierStep | UnsubscribeStep)]
     return tuple(
         Subscription(
-            step.index,
-            side,
-            step.subscriber,
-            step.stream,
-            step.cursor,
-            step.until,
-            step.user,
-            _last_barrier(plan, step, side),
+            step=step.index,
+            side=side,
+            subscriber=step.subscriber,
+            stream=step.stream,
+            cursor=step.cursor,
+            until=step.until,
+            user=step.user,
+            barrier=_last_barrier(turns, step, side),
         )
         for step in plan.steps
         if isinstance(step, SubscribeStep)
@@ -53,16 +54,16 @@ def subscriptions(plan: Plan) -> tuple[Subscription, ...]:
     )
 
 
-def _last_barrier(plan: Plan, opened: SubscribeStep, side: Side) -> int | None:
+def _last_barrier(turns: list[BarrierStep | UnsubscribeStep], opened: SubscribeStep, side: Side) -> int | None:
     """Number of the last barrier that `opened` lives to see on `side`, if any."""
     last = None
-    if opened.until is not None:
-        return None
-    for step in plan.steps[opened.index + 1 :]:
-        if isinstance(step, UnsubscribeStep) and step.subscriber == opened.subscriber and side in step.sides:
+    for step in turns if opened.until is None else []:
+        if step.index < opened.index:
+            continue
+        if isinstance(step, BarrierStep):
+            last = step.number if opened.stream in step.streams else last
+        elif step.subscriber == opened.subscriber and side in step.sides:
             break
-        if isinstance(step, BarrierStep) and opened.stream in step.streams:
-            last = step.number
     return last
 
 
