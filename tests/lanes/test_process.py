@@ -117,7 +117,7 @@ def test_what_a_service_started_goes_with_it(tmp_path: Path) -> None:
         ("print('hello', flush=True); import signal; signal.pause()", "printed 'hello' instead of a ready line"),
         ("print('[]', flush=True); import signal; signal.pause()", "instead of a ready line"),
         ("print('x' * 200000, flush=True); import signal; signal.pause()", "printed a first line over"),
-        (READY.replace("True", "False") + "ready(); import signal; signal.pause()", "instead of a ready line"),
+        (READY.replace('"ready": True', '"ready": False') + "ready(); import signal; signal.pause()", "instead of a ready line"),
     ],
 )
 def test_a_service_that_is_not_ready_is_refused_and_ended(tmp_path: Path, script: str, said: str) -> None:
