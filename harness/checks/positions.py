@@ -13,6 +13,7 @@ from harness.history.history import History, SideHistory
 from harness.history.positions import ReadPosition
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef, Seen
 from harness.model.names import SIDES, Side
+from harness.model.plan import BarrierStep, ReadStep
 
 UNEQUAL_WINDOWS = "unequal windows"
 
@@ -66,9 +67,38 @@ def as_logged(history: History) -> Iterator[Finding]:
         )
 
 
+def at_barriers(history: History) -> Iterator[Finding]:
+    """Every head, read at a barrier, that is not the barrier's sentinel: nothing can follow it (architecture, 3)."""
+    for position, seq in _at_barriers(history):
+        if seq == (position.head or 0):
+            continue
+        yield Finding(
+            check="heads.barrier",
+            failure=FailureClass.CURSOR,
+            blame=blame_of_event(history, position.stream, max(seq, position.head or 0), position.side),
+            sides=(position.side,),
+            stream=position.stream,
+            message=f"the lane names head {position.head} at a barrier whose sentinel is event {seq}",
+            seq=seq,
+            seen=(Seen(position.side.value, f"head {position.head}"),),
+            suffers="a client that resumes from the head skips events or asks for the future",
+        )
+
+
+def _at_barriers(history: History) -> Iterator[tuple[ReadPosition, int]]:
+    """Positions read at a barrier, each with the number of its stream's sentinel."""
+    numbers = {step.index: step.number for step in history.plan.steps if isinstance(step, BarrierStep)}
+    for position in history.positions:
+        number = numbers.get(position.step)
+        seq = None if number is None else history.sentinels.get((position.side, number, position.stream))
+        if seq is not None:
+            yield position, seq
+
+
 def _final(history: History) -> dict[tuple[Side, str], ReadPosition]:
-    """The last position that each side reported of each stream."""
-    return {(position.side, position.stream): position for position in history.positions}
+    """The position that each side reported of each stream in the plan's last read."""
+    reads = {step.index for step in history.plan.steps if isinstance(step, ReadStep)}
+    return {(position.side, position.stream): position for position in history.positions if position.step in reads}
 
 
 def _both(history: History) -> Iterator[tuple[ReadPosition, ReadPosition]]:
@@ -109,7 +139,7 @@ def lawful_floors(history: History) -> Iterator[Finding]:
 
     With a window of w events the smallest cursor still served is `max(0, head - w)` (contract, 3).
     """
-    for position in _final(history).values():
+    for position in history.positions:
         needed = _needed_floor(history, position)
         if needed is not None and needed != (position.floor or 0):
             yield _floor_finding(
@@ -240,7 +270,7 @@ def _positions(history: History) -> int:
 
 def _windows(history: History) -> int:
     declared: Mapping[Side, int | None] = {side: history.sides[side].retention_events for side in SIDES}
-    return sum(declared[position.side] is not None for position in _final(history).values())
+    return sum(declared[position.side] is not None for position in history.positions)
 
 
 CHECKS = (
@@ -259,6 +289,14 @@ CHECKS = (
         lambda history: sum(
             position.stream in history.authority_of(position.side).heads for position in _final(history).values()
         ),
+    ),
+    Check(
+        "heads.barrier",
+        "at a barrier, a lane's head is the barrier's sentinel",
+        ("N3", "B4", "C3b"),
+        at_barriers,
+        lambda history: sum(1 for _ in _at_barriers(history)),
+        rows_needed=0,
     ),
     Check(
         "heads.pair",

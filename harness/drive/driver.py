@@ -121,6 +121,8 @@ class _Walk:
             case BarrierStep():
                 await self.writers.drain()
                 await self.barriers.run(step, [one for one in self.open if one.ask.until is None])
+                if not isinstance(self.plan.steps[step.index + 1], ReadStep):
+                    await self.reads.heads(step)
             case ReadStep():
                 await self.writers.drain()
                 await self.reads.run(step)

@@ -15,7 +15,7 @@ from harness.lanes.deployment import Deployment, LaneHandle
 from harness.lanes.profile import TOPIC_WS
 from harness.model.errors import LaneError, ProtocolError
 from harness.model.names import SIDES, Side, StreamKey
-from harness.model.plan import CommandStep, Plan, Policy, ReadStep
+from harness.model.plan import BarrierStep, CommandStep, Plan, Policy, ReadStep
 from harness.recording.recorder import Recorder
 from harness.wire.topic_socket import poll_heads
 
@@ -46,6 +46,25 @@ class Reads:
         streams = [self._stream(step, StreamKey.parse(stream), gate) for stream in step.streams]
         await asyncio.gather(*tables, *streams)
 
+    async def heads(self, step: BarrierStep) -> None:
+        """Reads the heads and floors that the lanes name now, when every writer rests and every feed has drained."""
+        tables = [self._head_table(step, side) for side in SIDES if self.deployment.lane(side).dialect != TOPIC_WS]
+        topics = [
+            self._head_of(step, StreamKey.parse(stream), side)
+            for stream in step.streams
+            for side in SIDES
+            if self.deployment.lane(side).dialect == TOPIC_WS
+        ]
+        await asyncio.gather(*tables, *topics)
+
+    async def _head_of(self, step: BarrierStep, stream: StreamKey, side: Side) -> None:
+        try:
+            topic = await self.authorities[self.plan.topology.authority_of(side)].topic(stream)
+        except LaneError as error:
+            self._unread(step, stream, f"lane/{side}", str(error))
+        else:
+            await self._topic_head(step, stream, side, topic)
+
     async def _stream(self, step: ReadStep, stream: StreamKey, gate: asyncio.Semaphore) -> None:
         async with gate:
             for authority in self.authorities.values():
@@ -73,18 +92,21 @@ class Reads:
 
     # the legacy dialect
 
-    async def _topic_head(self, step: ReadStep, stream: StreamKey, side: Side, topic: str) -> int:
+    async def _topic_head(self, step: ReadStep | BarrierStep, stream: StreamKey, side: Side, topic: str) -> int:
         """The head that the lane names, 0 where it names none. A poll that came too soon is made again."""
         path = f"/internal/v1/khala/topics/{quote(topic, safe='')}/messages?after_seq={_BEYOND_EVERY_HEAD}&limit=1"
-        token = self.deployment.secrets.reader_token(self._owner(stream), stream, HEADS_DEVICE)
+        # A device a step: the lane's poll guard is one a principal, and a refused poll winds it up again.
+        device = f"{HEADS_DEVICE}-{step.index}"
+        token = self.deployment.secrets.reader_token(self._owner(stream), stream, device)
         headers = {"Authorization": f"Bearer {token}"}
-        answer = Answer(None)
+        answer, wait_s = Answer(None), 0.0
         for attempt in range(1, _HEADS_ATTEMPTS_MAX + 1):
             request = Request("GET", path, headers, "heads", step=step.index, attempt=attempt, stream=str(stream))
             answer = await self.lanes[side].exchange(request)
             if answer.status != 429:
                 break
-            await asyncio.sleep(_retry_after_s(answer.body))
+            wait_s = min(wait_s + _retry_after_s(answer.body), _HEADS_RETRY_S_MAX)
+            await asyncio.sleep(wait_s)
         if answer.outcome == "ok":
             with contextlib.suppress(ProtocolError):
                 report = poll_heads(answer.body)
@@ -103,10 +125,12 @@ class Reads:
 
     # the target dialect
 
-    async def _head_table(self, step: ReadStep, side: Side) -> None:
+    async def _head_table(self, step: ReadStep | BarrierStep, side: Side) -> None:
         await self._sql(step, self.deployment.lane(side), "SELECT * FROM stream_head", "heads", None)
 
-    async def _sql(self, step: ReadStep, lane: LaneHandle, query: str, purpose: str, stream: str | None) -> None:
+    async def _sql(
+        self, step: ReadStep | BarrierStep, lane: LaneHandle, query: str, purpose: str, stream: str | None
+    ) -> None:
         token = self.deployment.secrets.target_token("parity-reader")
         path = f"/v1/database/{quote(lane.database or '', safe='')}/sql"
         headers = {"Authorization": f"Bearer {token}"}
@@ -119,7 +143,7 @@ class Reads:
             return int(stream.name)
         return next(_users(self.plan, stream), 1)
 
-    def _unread(self, step: ReadStep, stream: StreamKey, service: str, why: str) -> None:
+    def _unread(self, step: ReadStep | BarrierStep, stream: StreamKey, service: str, why: str) -> None:
         self.recorder.event("unread", str(stream), step=step.index, service=service, why=why)
 
 

@@ -299,26 +299,27 @@ def shift_numbers(tape: Tape, side: Side, _: Random) -> bool:
 
 def head_below_delivered(tape: Tape, side: Side, draw: Random) -> bool:
     """A lane reports a head lower than what it delivered."""
+    own = {track.connection["wire_stream"] for track in tape.subscribers(side)}
     rows = [row for row in tape.rows["exchanges"] if row["purpose"] == "heads" and row["side"] == side.value]
-    row = cuts.chosen([row for row in rows if _lowered(row["response_body"]) is not None], draw)
+    row = cuts.chosen([row for row in rows if _lowered(row["response_body"], own) is not None], draw)
     if row is None:
         return False
-    row["response_body"] = _lowered(row["response_body"])
+    row["response_body"] = _lowered(row["response_body"], own)
     return True
 
 
-def _lowered(body: bytes) -> bytes | None:
-    """A heads answer with the last of its heads one lower."""
+def _lowered(body: bytes, own: set[str]) -> bytes | None:
+    """A heads answer with one head of a stream in `own` one lower; None where it names none of them."""
     answer = json.loads(body)
     if isinstance(answer, dict):
         if not answer.get("head_cursor"):
             return None
         answer["head_cursor"] -= 1
-    else:
-        rows = answer[0]["rows"] if answer else []
-        if not rows:
-            return None
-        rows[-1][1] -= 1
+        return compact(answer).encode()
+    rows = [row for row in answer[0]["rows"] if row[0] in own]
+    if not rows:
+        return None
+    rows[-1][1] -= 1
     return compact(answer).encode()
 
 

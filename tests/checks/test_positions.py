@@ -91,3 +91,36 @@ def test_unequal_declared_windows_are_proposed_as_lawful(tmp_path: Path) -> None
     said = found(world, tmp_path)
 
     assert ["unequal windows"] == [one.rule for one in said["heads.floor"]]
+
+
+def read_at_barrier(world: World, side: Side, head: int) -> None:
+    """The lane is also read at the barrier, whose sentinel is event 7, and names `head`."""
+    row = dict(world.answers("heads", side)[0])
+    ordinal = max(one["ordinal"] for one in world.exchanges) + 1000
+    row |= {"id": len(world.exchanges), "ordinal": ordinal, "step": world.plan.steps[-2].index}
+    if side is Side.TARGET:
+        row["heads"] = [(topic, head, floor) for topic, _, floor in row["heads"]]
+    else:
+        row["response_body"] = row["response_body"].replace(b'"head_cursor": 7', f'"head_cursor": {head}'.encode())
+    world.exchanges.append(row)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("head", [6, 8])
+def test_head_at_a_barrier_is_its_sentinel(tmp_path: Path, side: Side, head: int) -> None:
+    """Nothing can follow the sentinel of a barrier, so a head above or below it is wrong."""
+    said = bent(lambda world: read_at_barrier(world, side, head), tmp_path)
+
+    assert [f"the lane names head {head} at a barrier whose sentinel is event 7"] == [
+        one.message for one in said["heads.barrier"]
+    ]
+    assert {side.value} == blames(said)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_honest_head_at_a_barrier_is_silent(tmp_path: Path, side: Side) -> None:
+    """The control: the sentinel's number."""
+    world = World.played(run_plan())
+    read_at_barrier(world, side, 7)
+
+    assert {} == found(world, tmp_path)

@@ -20,6 +20,7 @@ def ready(port=4321):
     print(json.dumps({"ready": True, "service": "tiny", "version": "1", "url": f"http://127.0.0.1:{port or 4321}",
                       "pid": os.getpid(), "boot_id": os.urandom(8).hex()}), flush=True)
 """
+NOT_READY = READY.replace('"ready": True', '"ready": False')
 OBEDIENT = READY + "ready(int(sys.argv[1]))\nsys.stdin.close()\nimport signal; signal.pause()\n"
 STUBBORN = READY + "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); ready()\nwhile True: signal.pause()\n"
 WITH_CHILD = READY + (
@@ -117,7 +118,7 @@ def test_what_a_service_started_goes_with_it(tmp_path: Path) -> None:
         ("print('hello', flush=True); import signal; signal.pause()", "printed 'hello' instead of a ready line"),
         ("print('[]', flush=True); import signal; signal.pause()", "instead of a ready line"),
         ("print('x' * 200000, flush=True); import signal; signal.pause()", "printed a first line over"),
-        (READY.replace('"ready": True', '"ready": False') + "ready(); import signal; signal.pause()", "instead of a ready line"),
+        (NOT_READY + "ready(); import signal; signal.pause()", "instead of a ready line"),
     ],
 )
 def test_a_service_that_is_not_ready_is_refused_and_ended(tmp_path: Path, script: str, said: str) -> None:
