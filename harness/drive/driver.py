@@ -121,7 +121,7 @@ class _Walk:
             case BarrierStep():
                 await self.writers.drain()
                 await self.barriers.run(step, [one for one in self.open if one.ask.until is None])
-                if not isinstance(self.plan.steps[step.index + 1], ReadStep):
+                if not any(isinstance(following, ReadStep) for following in self.plan.steps[step.index + 1 :][:1]):
                     await self.reads.heads(step)
             case ReadStep():
                 await self.writers.drain()

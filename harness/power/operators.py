@@ -316,7 +316,7 @@ def _lowered(body: bytes, own: set[str]) -> bytes | None:
             return None
         answer["head_cursor"] -= 1
         return compact(answer).encode()
-    rows = [row for row in answer[0]["rows"] if row[0] in own]
+    rows = [row for row in answer[0]["rows"] if row[0] in own] if answer else []
     if not rows:
         return None
     rows[-1][1] -= 1

@@ -45,7 +45,7 @@ def under_way(directory: Path) -> Iterator[tuple[subprocess.Popen[str], list[int
             pids = [int(pid) for pid in running.stdout.readline().split()]
             journal = directory / "recording" / JOURNAL_FILE
             assert 5 == len(pids)
-            assert until(lambda: journal.stat().st_size > 60_000)
+            assert until(lambda: journal.stat().st_size > 250_000)
             yield running, pids
         finally:
             running.kill()

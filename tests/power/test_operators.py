@@ -209,22 +209,28 @@ def test_changed_leaf_carries_its_old_hash_or_a_fitting_one(
     [
         ({"topic": "t", "head_cursor": 7}, {"topic": "t", "head_cursor": 6}),
         ({"topic": "t", "head_cursor": None}, None),
-        ([{"schema": {}, "rows": [["a", 5, 1], ["b", 9, 1]]}], [{"schema": {}, "rows": [["a", 5, 1], ["b", 8, 1]]}]),
+        (
+            [{"schema": {}, "rows": [["OWN", 9, 1], ["a stranger", 5, 1]]}],
+            [{"schema": {}, "rows": [["OWN", 8, 1], ["a stranger", 5, 1]]}],
+        ),
+        ([{"schema": {}, "rows": [["a stranger", 5, 1]]}], None),
         ([{"schema": {}, "rows": []}], None),
         ([], None),
     ],
 )
 def test_reported_head_is_lowered_in_both_spellings(bare: Recording, body: object, lowered: object) -> None:
-    """One head goes down by one; where none is named there is no place."""
+    """One head of the plan's own streams goes down by one; where none is named there is no place."""
     tape = Tape(bare)
+    own = tape.subscribers(Side.LEGACY)[0].connection["wire_stream"]
     rows = [row for row in tape.rows["exchanges"] if row["purpose"] == "heads" and row["side"] == Side.LEGACY.value]
     for row in rows:
-        row["response_body"] = json.dumps(body).encode()
+        row["response_body"] = json.dumps(body).replace("OWN", own).encode()
     applied = operators.head_below_delivered(tape, Side.LEGACY, Random(1))
 
     assert rows
     assert applied is (lowered is not None)
-    assert (body if lowered is None else lowered) == json.loads(rows[0]["response_body"])
+    left = json.loads(json.dumps(body if lowered is None else lowered).replace("OWN", own))
+    assert left == json.loads(rows[0]["response_body"])
 
 
 def test_blame_follows_the_side_the_feed_or_the_declaration() -> None:
