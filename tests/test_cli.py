@@ -1,5 +1,6 @@
 """The `parity` command: what it answers the shell, and what it says."""
 
+import contextlib
 import json
 import os
 import signal
@@ -162,21 +163,32 @@ def test_interrupt_leaves_a_run_that_can_be_sealed(tmp_path: Path) -> None:
     )
     journal = tmp_path / "mine" / "recordings" / "late-joiners.mirrored" / "journal.bin"
     _wait_for_bytes(journal, 200_000)
+    services = _services_of(running.pid)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=30)
-    left_alive = subprocess.run(
-        ["pgrep", "-f", f"parity-data.*{tmp_path.name}"], capture_output=True, check=False
-    ).stdout
+    left_alive = [pid for pid in services if Path(f"/proc/{pid}/cmdline").exists()]
     sealed = subprocess.run(
         [sys.executable, "-m", "harness", "seal", "mine"], cwd=tmp_path, capture_output=True, env=environment, text=True
     )
 
     assert running.returncode == ExitCode.INTERRUPTED, said
     assert "parity seal mine" in said
-    assert left_alive == b""
+    assert len(services) == 5
+    assert left_alive == []
     assert "late-joiners.mirrored: sealed now" in sealed.stderr
     assert sealed.returncode in (ExitCode.DIVERGED, ExitCode.INCONCLUSIVE, ExitCode.COULD_NOT_RUN)
     assert "PARITY" not in sealed.stdout.splitlines()[0]
+
+
+def _services_of(pid: int) -> list[int]:
+    """Process ids of the lanes, authority and relays that a run has started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"harness.reference" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def _wait_for_bytes(file: Path, size_bytes: int) -> None:
