@@ -21,20 +21,14 @@ from harness.history.positions import Reported
 from harness.model.errors import FormatError, ProtocolError
 from harness.wire.codec import Codec
 from harness.wire.events import Batch, Delivery, HeadReport
-from harness.wire.spacetime_json import SpacetimeJson
-from harness.wire.stored_envelope import StoredEnvelope, slice_envelope
-from harness.wire.sync_rows import EVENT_COLUMNS, HEAD_COLUMNS, delivery, head, row
+from harness.wire.spacetime_json import SpacetimeJson, slice_batch
 from harness.wire.topic_socket import TopicSocket, slice_message
-from harness.wire.transaction_rows import committed_rows
 
 FROM_LANE = 0
 COLUMNS = ["ordinal", "connection", "index", "direction", "data"]
 
 _seq = itemgetter(Delivery._fields.index("seq"))
 
-
-Sliced = tuple[tuple[Delivery, ...], tuple[HeadReport, ...]]
-"""Events and heads of one ordinary transaction."""
 
 SHARED_MESSAGES_MAX = 4096
 """Messages kept decoded while several connections read one stream: each of them gets the same bytes."""
@@ -106,11 +100,11 @@ class SpacetimeListener(Listener):
     """The SpacetimeDB dialect: one snapshot, then one message a transaction."""
 
     def take(self, ordinal: int, frame: int, data: bytes) -> None:
-        sliced = _shared_transaction(data) if self._shared else _sliced_transaction(data)
+        sliced = _shared_transaction(data) if self._shared else slice_batch(data)
         if sliced is None:
             self._ask_codec(ordinal, frame, data)
             return
-        events, heads = sliced
+        events, heads = sliced.deliveries, sliced.heads
         if len(events) == len(heads) == 1:
             number = self._id
             self._rows.append((events[0], ordinal, number, frame))
@@ -119,8 +113,8 @@ class SpacetimeListener(Listener):
             self._take_batch(events, heads, ordinal, frame)
 
     def deliveries(self, data: bytes) -> list[Delivery]:
-        sliced = _sliced_transaction(data)
-        return super().deliveries(data) if sliced is None else list(sliced[0])
+        sliced = slice_batch(data)
+        return super().deliveries(data) if sliced is None else sliced.deliveries
 
 
 def listener(connection: Connection, rows: list[Arrived], heads: list[Reported], *, shared: bool) -> Listener:
@@ -136,28 +130,8 @@ def _codec(connection: Connection) -> Codec:
     return SpacetimeJson(asked.wire_stream, asked.cursor, asked.database or "")
 
 
-def _sliced_transaction(data: bytes) -> Sliced | None:
-    """Events and heads of an ordinary transaction, payloads unparsed; None = ask the codec."""
-    try:
-        rows = committed_rows(data.decode())
-        if rows is None:
-            return None
-        inserted = rows.inserted
-        events = [delivery(row(text, EVENT_COLUMNS), index, _unwrapped) for index, text in enumerate(inserted)]
-        return tuple(events), tuple([head(row(text, HEAD_COLUMNS)) for text in rows.heads])
-    except (UnicodeDecodeError, FormatError):
-        return None
-
-
 _shared_message = lru_cache(SHARED_MESSAGES_MAX)(slice_message)
-_shared_transaction = lru_cache(SHARED_MESSAGES_MAX)(_sliced_transaction)
-
-
-def _unwrapped(stored: bytes) -> StoredEnvelope:
-    envelope = slice_envelope(stored)
-    if envelope is None:
-        raise FormatError("not the relay's spelling")
-    return envelope
+_shared_transaction = lru_cache(SHARED_MESSAGES_MAX)(slice_batch)
 
 
 def decode(

@@ -121,12 +121,6 @@ def slice_batch(message: bytes) -> Batch | None:
         return None
 
 
-def slice_transaction(message: bytes) -> list[Delivery] | None:
-    """The deliveries of `slice_batch`, under the same guarantee; None where it gives None."""
-    sliced = slice_batch(message)
-    return None if sliced is None else sliced.deliveries
-
-
 def _sliced(stored: bytes) -> StoredEnvelope:
     envelope = slice_envelope(stored)
     if envelope is None:

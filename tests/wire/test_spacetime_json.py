@@ -9,7 +9,7 @@ from harness.model.errors import ProtocolError, UsageError
 from harness.wire.codec import Codec, Handshake
 from harness.wire.events import Batch, Delivery, Event, HeadReport, Identified, Ignored, Opened, Refused
 from harness.wire.json_slices import is_one_value
-from harness.wire.spacetime_json import SpacetimeJson, slice_batch, slice_transaction, sql_heads, sql_rows
+from harness.wire.spacetime_json import SpacetimeJson, slice_batch, sql_heads, sql_rows
 from harness.wire.sync_rows import EVENT_COLUMNS, HEAD_COLUMNS
 from tests.wire.frames import (
     AT_OFFSET,
@@ -191,7 +191,7 @@ def test_retention_withdraws_rows_and_moves_the_floor() -> None:
 
     withdrawn = [(STREAM, 1), (STREAM, 2), (STREAM, 3), (STREAM, 4)]
     assert [Batch("transaction", [], [HeadReport(STREAM, 10, 4)], withdrawn)] == received(frame)
-    assert slice_transaction(frame) is None
+    assert slice_batch(frame) is None
 
 
 def test_a_rewritten_row_is_delivered_and_not_withdrawn() -> None:
@@ -363,10 +363,10 @@ def test_a_body_in_a_broken_envelope_is_sliced_but_is_no_value() -> None:
     """The fast way leaves the inner payload unread; what it cut out of a broken envelope can be told."""
     frame = append(2, '1,"payload":2')
 
-    sliced = slice_transaction(frame)
+    sliced = slice_batch(frame)
 
     assert sliced is not None
-    assert [False] == [is_one_value(one.body) for one in sliced]
+    assert [False] == [is_one_value(one.body) for one in sliced.deliveries]
     with pytest.raises(ProtocolError, match="occurs twice"):
         received(frame)
 
@@ -376,7 +376,7 @@ def test_an_envelope_in_another_member_order_takes_the_long_way() -> None:
     payload = compact(dict(reversed(json.loads(stored(2, "[1]")).items()))).encode()
     frame = transaction(events_table(live_row(2, payload)))
 
-    assert slice_transaction(frame) is None
+    assert slice_batch(frame) is None
     assert [Batch("transaction", [delivery(2, "[1]")], [], [])] == received(frame)
 
 
