@@ -11,7 +11,7 @@ import harness
 from harness import session
 from harness.catalogue.catalogue import catalogue, select
 from harness.doctor import examine
-from harness.evidence.judged_run import verify
+from harness.evidence.judged_run import judged_run, verify
 from harness.lanes.profile import known_profiles
 from harness.model.errors import ExitCode, ParityError, UsageError
 from harness.model.names import Topology
@@ -148,7 +148,7 @@ def _add_report(commands: Commands) -> None:
 def _report(options: argparse.Namespace) -> int:
     run_directory = _run_directory(options.run)
     out = options.out or run_directory / "report.html"
-    session.write_report(session.judge(run_directory), out)
+    session.write_report(judged_run(run_directory), out)
     print(out)
     return int(ExitCode.PARITY)
 
@@ -175,8 +175,7 @@ def _seal(options: argparse.Namespace) -> int:
 def _analyzed(run_directory: Path) -> int:
     """Judge, write the reports, print the summary; the verdict's exit code."""
     record = session.analyze(run_directory)
-    print(terminal_summary(record), end="")
-    print(f"report      {run_directory / 'report.html'}")
+    print(terminal_summary(record, str(run_directory / "report.html")), end="")
     return record.exit_code
 
 

@@ -78,5 +78,5 @@ class Gate:
         except ParityError as error:
             self.summary = f"{error}\n"
             return error.exit_code
-        self.summary = f"{terminal_summary(record)}report      {self.run_directory / 'report.html'}\n"
+        self.summary = terminal_summary(record, str(self.run_directory / "report.html"))
         return record.exit_code

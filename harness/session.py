@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -216,14 +217,9 @@ def claim_and_analyze(run_directory: Path, selection: Selection, repeat: Repeat)
     return analyze(run_directory)
 
 
-def judge(run_directory: Path) -> RunRecord:
-    """The run record of a finished run, from its recordings alone."""
-    return judged_run(run_directory)
-
-
 def analyze(run_directory: Path) -> RunRecord:
     """Judge a run and rewrite the three files that may be rewritten: verdict.json, report.html, summary.md."""
-    record = judge(run_directory)
+    record = judged_run(run_directory)
     (run_directory / "verdict.json").write_bytes(verdict_json(record))
     write_report(record, run_directory / "report.html")
     (run_directory / "summary.md").write_text(summary_markdown(record), encoding="utf-8")
@@ -264,6 +260,7 @@ def default_run_directory() -> Path:
     return RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:4]}"
 
 
+@cache
 def harness_commit() -> str:
     """The commit of the source tree that runs (`-dirty` when it was edited); empty for an installed package."""
     root = Path(harness.__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from harness.model.plan import (
     SubscribeStep,
     UnsubscribeStep,
 )
-from harness.model.subscription import fleet_of
+from harness.model.subscription import fleets
 from harness.wire.mapping import stream_id
 from tests.encoding import Event, Logged, Page, compact
 
@@ -213,7 +213,7 @@ class Stage:
         kind, body = _kind_and_body(command)
         streams = [str(command.stream)]
         if command.stream.kind == "worker":
-            streams.append(fleet_of(self.plan, command.subject))
+            streams.append(fleets(self.plan)[command.subject])
         topics = [authority.topic(stream) for stream in streams]
         seq, command_id = authority.append(topics, kind, body, at_ns)
         for topic in topics:

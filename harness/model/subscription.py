@@ -78,26 +78,27 @@ def planned_heads(plan: Plan, barrier: int | None = None) -> dict[str, int]:
     return dict(heads)
 
 
-def fleet_of(plan: Plan, worker: str) -> str:
-    """The fleet stream that the commands of `worker` also append to."""
-    owners = {step.command.subject: step.command.user for step in plan.steps if isinstance(step, CommandStep)}
-    return str(StreamKey("fleet", str(owners[worker])))
+def fleets(plan: Plan) -> dict[str, str]:
+    """By worker: the fleet stream that its commands also append to."""
+    commands = [step.command for step in plan.steps if isinstance(step, CommandStep)]
+    return {one.subject: str(StreamKey("fleet", str(one.user))) for one in commands if one.stream.kind == "worker"}
 
 
 def _appended(plan: Plan, barrier: int | None) -> Iterator[str]:
+    """The stream of each event that the plan makes up to `barrier`, one a turn."""
+    also = fleets(plan)
     for step in plan.steps:
         if isinstance(step, CommandStep) and step.expect.outcome == "accepted":
-            yield from _streams_of(plan, step.command.stream)
+            yield from _streams_of(step.command.stream, also)
         elif isinstance(step, BarrierStep):
-            for stream in step.streams:
-                key = StreamKey.parse(stream)
+            for key in map(StreamKey.parse, step.streams):
                 if key.kind != "fleet":
-                    yield from _streams_of(plan, key)
+                    yield from _streams_of(key, also)
             if step.number == barrier:
                 return
 
 
-def _streams_of(plan: Plan, key: StreamKey) -> Iterator[str]:
+def _streams_of(key: StreamKey, also: dict[str, str]) -> Iterator[str]:
     yield str(key)
     if key.kind == "worker":
-        yield fleet_of(plan, key.name)
+        yield also[key.name]

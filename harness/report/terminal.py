@@ -12,9 +12,13 @@ LABEL_WIDTH = 12
 VALUE_CHARACTERS_MAX = 400
 
 
-def terminal_summary(record: RunRecord) -> str:
-    """Plain lines, each ended by a newline: no colours, and no control character out of the record."""
-    return "".join(f"{line}\n" for line in _lines(record))
+def terminal_summary(record: RunRecord, report: str = "") -> str:
+    """Plain lines, each ended by a newline: no colours, and no control character out of the record.
+
+    `report` is where the HTML report lies; the last line names it.
+    """
+    place = [f"{'report':<{LABEL_WIDTH}}{report}"] if report else []
+    return "".join(f"{line}\n" for line in [*_lines(record), *place])
 
 
 def _lines(record: RunRecord) -> Iterator[str]:
