@@ -4,12 +4,20 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from harness.model.errors import FormatError
 from harness.model.names import Side, StreamKey, Topology
 
 CommandKind: TypeAlias = Literal["create_run", "append", "register_worker", "heartbeat", "worker_status"]
+ServiceFaultKind: TypeAlias = Literal["kill", "stop", "pause", "hold"]
+WireFaultKind: TypeAlias = Literal["cut", "half_open", "stall", "delay", "drop", "duplicate", "swap", "change"]
+FaultKind: TypeAlias = ServiceFaultKind | WireFaultKind
+
+
+WIRE_FAULTS: tuple[WireFaultKind, ...] = get_args(WireFaultKind)
+PLAN_VERSION = 2
+_READABLE_VERSIONS = (1, PLAN_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,70 @@ class UnsubscribeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class AckStep:
+    """Tell the lanes of `sides` how far `subscriber` has come in `stream`, where the dialect keeps checkpoints.
+
+    `seq` None = what it last applied. The lane must keep it (`kept`), let an earlier one stand (`ignored`: it goes
+    back), or refuse it (`refused`: beyond the head) (contract, 6.2; failure class D-24).
+    """
+
+    index: int
+    subscriber: str
+    sides: tuple[Side, ...]
+    stream: str
+    seq: int | None = None
+    expect: Literal["kept", "ignored", "refused"] = "kept"
+    step: Literal["ack"] = "ack"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is done to one part of the system, `subject`.
+
+    To a process (`authority/<name>`, `lane/<side>`, `relay/<side>`): `kill` (at once), `stop` (an orderly end), `pause`
+    (it stands still); to a relay also `hold` (it carries nothing). To the wire between a lane and its subscribers
+    (`wire/<side>`), on the connections of `subscriber` (None = of every one): `cut` (the connection ends inside the
+    frame of the event), `half_open` (nothing passes any more and nobody is told), `stall` (the lane is no longer
+    read), `delay` (every event from there on comes `delay_ms` late); and what no honest wire does, to prove that it
+    is seen: `drop`, `duplicate`, `swap` (with the next event), `change` (another body, its hash left alone). Wire
+    faults act where event `seq` of `stream` passes; the honest ones heal by themselves where they ended a connection.
+    """
+
+    kind: FaultKind
+    subject: str
+    subscriber: str | None = None
+    stream: str | None = None
+    seq: int | None = None
+    delay_ms: int | None = None
+
+    @property
+    def on_wire(self) -> bool:
+        """Whether it acts between a lane and its subscribers, not on a process."""
+        return self.kind in WIRE_FAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStep:
+    """Do `fault`; `name` is how the step that heals it calls it. It has happened when its proof is in the timeline."""
+
+    index: int
+    name: str
+    fault: Fault
+    after: After | None = None
+    step: Literal["fault"] = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class HealStep:
+    """End the fault called `name`: what was killed or stopped starts again, what was held or paused goes on."""
+
+    index: int
+    name: str
+    after: After | None = None
+    step: Literal["heal"] = "heal"
+
+
+@dataclass(frozen=True, slots=True)
 class BarrierStep:
     """Append one sentinel to each of `streams`, then wait, bounded, until every open subscriber has it.
 
@@ -135,15 +207,32 @@ class ReadStep:
     step: Literal["read"] = "read"
 
 
-Step: TypeAlias = CommandStep | SubscribeStep | UnsubscribeStep | BarrierStep | ReadStep
+Step: TypeAlias = (
+    CommandStep | SubscribeStep | UnsubscribeStep | AckStep | FaultStep | HealStep | BarrierStep | ReadStep
+)
 
 _STEP_TYPES: dict[str, type[Any]] = {
     "command": CommandStep,
     "subscribe": SubscribeStep,
     "unsubscribe": UnsubscribeStep,
+    "ack": AckStep,
+    "fault": FaultStep,
+    "heal": HealStep,
     "barrier": BarrierStep,
     "read": ReadStep,
 }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Setting:
+    """A limit that a plan needs a seat (`authority`, `legacy`, `target`) to be started with, whatever its profile says.
+
+    `knob` is a name of the profile's knobs, its unit in the name (`retention_events`, `max_payload_bytes`).
+    """
+
+    seat: Literal["authority", "legacy", "target"]
+    knob: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +254,8 @@ class Plan:
     seed: int
     steps: tuple[Step, ...]
     floors: Floors = Floors()
-    version: int = field(default=1)
+    settings: tuple[Setting, ...] = ()
+    version: int = field(default=PLAN_VERSION)
 
     @property
     def name(self) -> str:
@@ -197,15 +287,16 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: bytes) -> "Plan":
-        """The plan that `to_json` wrote. Raises FormatError for anything else."""
+        """The plan that `to_json` of this or an older version wrote. Raises FormatError for anything else."""
         try:
             return _plan(json.loads(text))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise FormatError(f"plan.json is not a plan of version 1 ({error}); record the run again") from error
+            known = " or ".join(map(str, _READABLE_VERSIONS))
+            raise FormatError(f"plan.json is not a plan of version {known} ({error}); record the run again") from error
 
 
 def _plan(raw: dict[str, Any]) -> Plan:
-    if raw["version"] != 1:
+    if raw["version"] not in _READABLE_VERSIONS:
         raise ValueError(f"version {raw['version']!r}")
     return Plan(
         scenario=raw["scenario"],
@@ -215,12 +306,20 @@ def _plan(raw: dict[str, Any]) -> Plan:
         seed=raw["seed"],
         steps=tuple(_step(entry) for entry in raw["steps"]),
         floors=Floors(**raw["floors"]),
+        settings=tuple(Setting(**entry) for entry in raw.get("settings", ())),
+        version=raw["version"],
     )
 
 
 def _step(raw: dict[str, Any]) -> Step:
     values = dict(raw)
-    for name, build in (("command", Command), ("expect", Expectation), ("policy", Policy), ("after", After)):
+    for name, build in (
+        ("command", Command),
+        ("expect", Expectation),
+        ("policy", Policy),
+        ("after", After),
+        ("fault", Fault),
+    ):
         if isinstance(values.get(name), dict):
             values[name] = build(**values[name])
     if "sides" in values:
