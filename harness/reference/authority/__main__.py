@@ -13,6 +13,7 @@ from harness.reference.authority.gate import Gate
 from harness.reference.authority.instants import Clock
 from harness.reference.authority.limits import Limits
 from harness.reference.authority.routes import CommandRoutes
+from harness.reference.defects import add_defect_arguments, defect_lines
 from harness.reference.process import add_service_arguments, new_boot_id, run_service
 from harness.reference.refusals import json_refusals
 from harness.reference.tokens import read_secret_file
@@ -40,8 +41,6 @@ log and outbox (scope sync.log.read):
   GET  /internal/v1/outbox?after&limit&wait_s    waits until there are rows, at most wait_s seconds
 
 no token: GET /healthz, GET /readyz
-
-defects (off unless named):
 """
 
 
@@ -55,7 +54,7 @@ def main() -> None:
     except CorruptLog as error:
         raise SystemExit(f"authority: corrupt log in {arguments.data_dir}: {error}") from error
     boot_id = new_boot_id()
-    gate = Gate(secret, authority.clock, is_open="no_command_auth" in authority.defects)
+    gate = Gate(secret, is_open="no_command_auth" in authority.defects)
     run_service(
         "authority",
         _app(authority, gate, boot_id, max(BODY_BYTES_MIN, 2 * arguments.max_payload_bytes)),
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.reference.authority",
         description="The reference authority: takes commands, numbers events, keeps the event log.",
-        epilog=_EPILOG + "".join(f"  {name}: {effect}\n" for name, effect in DEFECTS.items()),
+        epilog=_EPILOG + defect_lines(DEFECTS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -78,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--token-secret-file", type=Path, required=True, help="file that holds the HS256 secret")
     add("--max-payload-bytes", type=int, default=1_048_576, help="compact JSON of one payload (%(default)s)")
     add("--publish-rate-per-second", type=int, default=100_000, help="events a second, per topic (%(default)s)")
-    add("--clock-offset-ms", type=int, default=0, help="moves this service's clock (%(default)s)")
-    add("--defect", action="append", default=[], choices=sorted(DEFECTS), help="switch a defect on; repeatable")
+    add("--clock-offset-ms", type=int, default=0, help="moves the instants that it writes (%(default)s)")
+    add_defect_arguments(parser, DEFECTS)
     add_service_arguments(parser)
     return parser
 

@@ -4,6 +4,7 @@ Whatever is refused leaves nothing behind. Nothing in here waits, so no command 
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from harness.reference.authority.defects import OMIT_EVERY
 from harness.reference.authority.event_log import CorruptLog, Event, EventLog
 from harness.reference.authority.instants import Clock, rfc3339, uuid7
 from harness.reference.authority.limits import Limits
+from harness.reference.authority.readers import OutboxReaders
 from harness.reference.authority.requests import AppendEvent, CreateRun, Owner, WorkerCommand
 from harness.reference.authority.runs import Run, RunBook, advanced, creation, run_topic, started
 from harness.reference.authority.state_machine import InvalidTransition
@@ -70,10 +72,19 @@ class Authority:
     heads: dict[str, StreamHead] = field(default_factory=dict)
     committed: asyncio.Event = field(default_factory=asyncio.Event)
     is_closing: bool = False
+    readers: OutboxReaders = field(default_factory=OutboxReaders)
+    _projected: set[str] = field(default_factory=set)
     _appends: dict[str, int] = field(default_factory=dict)
 
     def rebuild(self) -> None:
         """Reads the whole log into memory. Raises CorruptLog, naming the row that is not whole."""
+        self._read_log()
+        if "restart_forgets" in self.defects:
+            self._number_afresh()
+        if "restart_loses_runs" in self.defects:
+            self.runs = RunBook()
+
+    def _read_log(self) -> None:
         for event in self.log.replay():
             try:
                 self._enter(event)
@@ -98,16 +109,25 @@ class Authority:
         """Appends one event. Raises Refused 400, 403, 404, 409, 413 or 429, in the order of the contract."""
         run = self.owned_run(principal, run_id)
         _check_event_type(command.event_type)
+        try:
+            return self._append(run, command)
+        except Refused as refused:
+            if refused.status in (413, 429) and "refusal_is_durable" in self.defects:
+                self._keep_refused(run, command)
+            raise
+
+    def _append(self, run: Run, command: AppendEvent) -> RunAnswer:
         self.limits.check_size(run.topic, command.payload)
+        if "state_before_key" in self.defects:
+            _after(run, self._run_event(run, command))
         if earlier := self._earlier_append(run, command):
             return earlier
         self.limits.check_rate(run.topic)
-        event = self._event(run.topic, command.event_type, command.payload, self.clock.now_ns())
-        event = replace(event, owner_user_id=run.owner_user_id, idempotency_key=command.idempotency_key)
+        event = self._run_event(run, command)
         after = _after(run, event)
         _check_expected_seq(command.expected_previous_seq, run.latest_seq)
-        if not self._is_omitted(run_id):
-            self._commit([event], published="publish_latest" not in self.defects)
+        if not self._is_omitted(run.id):
+            self._commit([event], unpublished=[event] if "publish_latest" in self.defects else [])
         return RunAnswer(after, event, is_retry=False)
 
     def command_worker(self, principal: Principal, command: WorkerCommand) -> WorkerAnswer:
@@ -126,7 +146,7 @@ class Authority:
         for event in events:
             self.limits.check_size(event.stream, event.payload)
             self.limits.check_rate(event.stream)
-        self._commit(events)
+        self._commit(events, unpublished=events[1:] if "skips_publication" in self.defects else [])
         return WorkerAnswer(worker, events[0].command_id, is_retry=False)
 
     def publish_latest(self, run_id: str) -> None:
@@ -159,6 +179,15 @@ class Authority:
         guest = principal.user_id is None and owner.guest_scope == principal.org_id
         if speaks_for != owner and not guest and not self._is_anonymous(principal):
             _mismatch("the token's user")
+
+    def projected_seq(self, run: Run) -> int:
+        """How far the projector has come in a run: to its last event (contract 1.5)."""
+        if "checkpoint_ahead" in self.defects:
+            return run.latest_seq + 1
+        if "checkpoint_goes_back" in self.defects and run.id in self._projected:
+            return 1
+        self._projected.add(run.id)
+        return run.latest_seq
 
     def stop_waiting(self) -> None:
         """Wakes whoever waits for news, for good: nothing waits on a service that stops."""
@@ -194,6 +223,12 @@ class Authority:
         same = event.kind == command.event_type and _same_json(event.payload, command.payload)
         self._check_same(same, event)
         return RunAnswer(run, event, is_retry=True)
+
+    def _keep_refused(self, run: Run, command: AppendEvent) -> None:
+        """Logs what was refused, once, and does not publish it (defect `refusal_is_durable`)."""
+        event = self._run_event(run, command)
+        if self._earlier_append(run, command) is None and _after(run, event):
+            self._commit([event], unpublished=[event])
 
     def _earlier_worker_command(self, command: WorkerCommand) -> WorkerAnswer | None:
         found = self.workers.keyed.get((workers.key_scope(command), command.idempotency_key or ""))
@@ -234,6 +269,13 @@ class Authority:
         fleet = workers.fleet_topic(worker.owner_user_id)
         return [first, replace(first, stream=fleet, seq=self._next_seq(fleet), idempotency_key=None, state=None)]
 
+    def _run_event(self, run: Run, command: AppendEvent) -> Event:
+        event = self._event(run.topic, command.event_type, command.payload, self.clock.now_ns())
+        # Only a run that forgot its numbers (a defect) has none: then this event is what it is rebuilt from.
+        origin = None if run.latest_seq else creation(run.worker_id, json.loads(run.metadata), None)
+        key = command.idempotency_key
+        return replace(event, owner_user_id=run.owner_user_id, idempotency_key=key, state=origin)
+
     def _event(self, stream: str, kind: str, payload: str, now_ns: int) -> Event:
         return Event(stream, self._next_seq(stream), kind, payload, rfc3339(now_ns), uuid7(now_ns), None)
 
@@ -250,8 +292,8 @@ class Authority:
         self._appends[run_id] = self._appends.get(run_id, 0) + 1
         return self._appends[run_id] % OMIT_EVERY == 0
 
-    def _commit(self, events: Sequence[Event], *, published: bool = True) -> None:
-        self.log.append(events, published=published)
+    def _commit(self, events: Sequence[Event], *, unpublished: Sequence[Event] = ()) -> None:
+        self.log.append(events, unpublished=unpublished)
         for event in events:
             self._enter(event)
             self.limits.count(event.stream)
@@ -263,6 +305,14 @@ class Authority:
         elif event.stream.startswith("worker:"):
             self.workers.enter(event)
         self.heads[event.stream] = StreamHead(event.seq, event.owner_user_id)
+
+    def _number_afresh(self) -> None:
+        """Keeps runs and workers, and forgets every number and key (defect `restart_forgets`)."""
+        self.log.clear()
+        self.heads.clear()
+        self.runs = RunBook({run.id: replace(run, latest_seq=0) for run in self.runs.runs.values()})
+        known = self.workers.workers.values()
+        self.workers = WorkerBook({worker.worker_id: replace(worker, latest_seq=0) for worker in known})
 
     def _tell(self) -> None:
         self.committed.set()

@@ -6,7 +6,7 @@ ordinals that were acknowledged. A log that has lost or changed anything is refu
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,15 +83,19 @@ class EventLog:
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise CorruptLog(f"unreadable after event row {self.head_ordinal}: {error}") from error
 
-    def append(self, events: Sequence[Event], *, published: bool = True) -> None:
-        """Commits the events, and one outbox row each if `published`, in one transaction."""
-        rows = [_event_row(ordinal, event) for ordinal, event in enumerate(events, self.head_ordinal + 1)]
-        outbox = [
-            _outbox_row(self.outbox_ordinal + index, self.head_ordinal + index)
-            for index in range(1, len(events) + 1)
-            if published
-        ]
+    def append(self, events: Sequence[Event], *, unpublished: Collection[Event] = ()) -> None:
+        """Commits the events in one transaction, each with an outbox row (all but those of a defect)."""
+        numbered = list(enumerate(events, self.head_ordinal + 1))
+        rows = [_event_row(ordinal, event) for ordinal, event in numbered]
+        published = [ordinal for ordinal, event in numbered if event not in unpublished]
+        outbox = [_outbox_row(*pair) for pair in enumerate(published, self.outbox_ordinal + 1)]
         self._commit(rows, outbox)
+
+    def clear(self) -> None:
+        """Forgets everything, what was acknowledged included (defect `restart_forgets` only)."""
+        self._db.executescript("DELETE FROM outbox; DELETE FROM event;")
+        self.head_ordinal = self.outbox_ordinal = 0
+        self._witness.write(0, 0)
 
     def publish(self, stream: str, seq: int) -> None:
         """Adds an outbox row for an event that the log holds already (defect `publish_latest` only)."""

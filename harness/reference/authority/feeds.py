@@ -53,10 +53,12 @@ class FeedRoutes:
         return answer(f'{{"stream":{dumps(topic)},"head_seq":{head_seq},"events":[{rows}]}}')
 
     async def outbox(self, request: web.Request) -> web.Response:
-        self.gate.admit(request, LOG_SCOPE)
+        reader = self.gate.admit(request, LOG_SCOPE)
         after = query_whole(request, "after", 0, ORDINAL_MAX)
         limit = max(query_whole(request, "limit", OUTBOX_DEFAULT, ROWS_MAX), 1)
-        await self._wait_beyond(after, query_whole(request, "wait_s", 0, WAIT_S_MAX))
+        stalled_ms = query_whole(request, "stalled_ms", 0)
+        with self.authority.readers.reading(reader.device_id or reader.subject, stalled_ms):
+            await self._wait_beyond(after, query_whole(request, "wait_s", 0, WAIT_S_MAX))
         rows = self.authority.log.outbox_page(after, limit)
         listed = ",".join(outbox_row(ordinal, event) for ordinal, event in rows)
         head_ordinal = self.authority.log.outbox_ordinal

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from harness.reference.strict_json import dumps
 
 EVENTS_MAX = 5000
 EVENTS_DEFAULT = 500
+Command = Callable[[web.Request], Awaitable[web.Response]]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -38,16 +40,16 @@ class CommandRoutes:
             web.get("/healthz", self.health),
             web.get("/readyz", self.readiness),
             web.post(runs, self.create_run),
-            web.post(f"{runs}/{{id}}/events", self.append_event),
+            web.post(f"{runs}/{{id}}/events", self._answered(self.append_event)),
             web.get(f"{runs}/{{id}}", self.read_run),
             web.get(f"{projectors}/checkpoints/{{id}}", self.run_checkpoint),
             web.get(f"{projectors}/run-summary/{{id}}", self.run_summary),
             web.get(f"{projectors}/drift", self.drift),
-            web.post(at_workers, self.register_worker),
+            web.post(at_workers, self._answered(self.register_worker)),
             web.get(f"{at_workers}/{{id}}", self.read_worker),
             web.get(f"{at_workers}/{{id}}/checkpoint", self.worker_checkpoint),
-            web.post(f"{at_workers}/{{id}}/heartbeat", self.heartbeat),
-            web.post(f"{at_workers}/{{id}}/status", self.worker_status),
+            web.post(f"{at_workers}/{{id}}/heartbeat", self._answered(self.heartbeat)),
+            web.post(f"{at_workers}/{{id}}/status", self._answered(self.worker_status)),
         ]
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -99,7 +101,7 @@ class CommandRoutes:
 
     async def run_checkpoint(self, request: web.Request) -> web.Response:
         run = self._owned_run(request)
-        return _checkpoint(run.topic, run.latest_seq, run.latest_kind, run.updated_at)
+        return _checkpoint(run.topic, self.authority.projected_seq(run), run.latest_kind, run.updated_at)
 
     async def run_summary(self, request: web.Request) -> web.Response:
         return answer(dumps({"summary": self._owned_run(request).summary()}))
@@ -142,6 +144,18 @@ class CommandRoutes:
         self.authority.check_owner(principal, known.owner)
         (latest,) = self.authority.log.page(known.topic, known.latest_seq - 1, 1)
         return _checkpoint(known.topic, latest.seq, latest.kind, latest.recorded_at)
+
+    def _answered(self, command: Command) -> Command:
+        """The handler of a command, as it is; or with an answer that hangs on delivery (a defect)."""
+        if "answers_by_delivery" not in self.authority.defects:
+            return command
+
+        async def answered_by_delivery(request: web.Request) -> web.Response:
+            answered = await command(request)
+            self.authority.readers.check_delivery()
+            return answered
+
+        return answered_by_delivery
 
     def _owned_run(self, request: web.Request) -> Run:
         principal = self.gate.admit(request, COMMAND_SCOPE)

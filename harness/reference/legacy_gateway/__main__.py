@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from harness.reference.defects import add_defect_arguments, defect_lines
+from harness.reference.legacy_gateway.defects import DEFECTS
 from harness.reference.legacy_gateway.gateway import Gateway
-from harness.reference.legacy_gateway.settings import DEFECTS, GatewaySettings
+from harness.reference.legacy_gateway.settings import GatewaySettings
 from harness.reference.process import add_service_arguments, new_boot_id, run_service
 from harness.reference.tokens import read_secret_file
 
@@ -31,7 +33,9 @@ NUMBERS = {
     "outbound-queue-limit": "second bound of a batch, as in the original",
     "slow-consumer-lag-threshold": "a reader further behind than this many events gets a strike",
     "slow-consumer-max-strikes": "strikes in a row that evict a reader",
+    "fair-topic-slice-limit": "most events in one batch of a reader that reads several topics",
     "poll-interval-ms": "longest wait between two batches of a replay, in milliseconds",
+    "poll-min-interval-ms": "two polls of a topic by one reader closer than this, in milliseconds, are refused",
 }
 
 
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.reference.legacy_gateway",
         description=DESCRIPTION,
+        epilog=defect_lines(DEFECTS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_service_arguments(parser)
@@ -66,8 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--replay-budget-events", type=_whole, help="replay budget of all topic classes (default: by class)"
     )
-    defects = "; ".join(f"{name}: {meaning}" for name, meaning in DEFECTS.items())
-    parser.add_argument("--defect", action="append", choices=sorted(DEFECTS), default=[], help=defects)
+    add_defect_arguments(parser, DEFECTS)
     return parser
 
 

@@ -6,7 +6,6 @@ from harness.reference.legacy_gateway.settings import (
     BACKOFF_BASE_MS,
     BACKOFF_JITTER_MS_MAX,
     CONSUMERS_MAX,
-    FAIR_SLICE_EVENTS,
     GatewaySettings,
 )
 from harness.reference.legacy_gateway.siphash import reconnect_jitter_ms
@@ -89,8 +88,8 @@ def batch_slice(requested: int, active_topics: int, settings: GatewaySettings) -
     """The effective limit of contract 2.2 for a reader that asked for `requested` events."""
     wanted = max(requested, 1)
     limit = min(wanted, settings.poll_max_limit, settings.outbound_queue_limit)
-    fair = active_topics >= 2 and limit > FAIR_SLICE_EVENTS
-    return Slice(limit=FAIR_SLICE_EVENTS if fair else limit, capped=limit < wanted, fair=fair)
+    fair = active_topics >= 2 and limit > settings.fair_topic_slice_limit
+    return Slice(limit=settings.fair_topic_slice_limit if fair else limit, capped=limit < wanted, fair=fair)
 
 
 def principal_key(principal: Principal) -> str:

@@ -12,8 +12,8 @@ from harness.reference.legacy_gateway.consumers import (
     jitter_ms,
 )
 from harness.reference.legacy_gateway.requests import TopicRequest
-from harness.reference.legacy_gateway.settings import POLL_GAP_MS, GatewaySettings
-from harness.reference.legacy_gateway.store import TopicStore
+from harness.reference.legacy_gateway.settings import GatewaySettings
+from harness.reference.legacy_gateway.store import Feed, TopicStore
 from harness.reference.legacy_gateway.topics import Topic, service_level
 from harness.reference.legacy_gateway.window import Retained, TopicWindow
 from harness.reference.refusals import Refused
@@ -35,7 +35,7 @@ def poll_answer(
     """
     topic = wish.topic
     consumer = registry.take(principal, topic.text, now_ms)
-    _guard(consumer, jitter_ms(principal, topic.text, wish.after_seq), now_ms)
+    _guard(consumer, jitter_ms(principal, topic.text, wish.after_seq), now_ms, settings.poll_min_interval_ms)
     feed = store.feed(topic.text)
     window = feed.window if feed else None
     if window is not None:
@@ -49,7 +49,7 @@ def poll_answer(
     batch = window.batch(wish.after_seq, part.limit) if window else []
     return _with_messages(
         {
-            **_progress(wish, window, batch),
+            **_progress(wish, window, batch, _told_head(feed, settings) if feed else None),
             **_service(part, active, window, wish.after_seq, consumer, settings),
             "recommended_reconnect_backoff_ms": backoff_hint_ms(principal, topic.text, wish.after_seq),
         },
@@ -58,22 +58,19 @@ def poll_answer(
     )
 
 
-def _guard(consumer: Consumer, jitter: int, now_ms: float) -> None:
+def _guard(consumer: Consumer, jitter: int, now_ms: float, gap_ms: int) -> None:
     # An open socket of the same consumer counts as a poll at every tick, so polls beside it starve.
-    since_ms = 0.0 if consumer.sockets else _since(consumer, now_ms)
+    before_ms = now_ms if consumer.sockets else consumer.polled_at_ms
+    since_ms = gap_ms if before_ms is None else now_ms - before_ms
     consumer.polled_at_ms = now_ms
-    if since_ms < POLL_GAP_MS:
+    if since_ms < gap_ms:
         raise Refused(
             429,
             "rate_limited",
             "poll interval guard triggered",
             reason_code="poll_interval_guard",
-            retry_after_ms=POLL_GAP_MS - int(since_ms) + jitter,
+            retry_after_ms=gap_ms - int(since_ms) + jitter,
         )
-
-
-def _since(consumer: Consumer, now_ms: float) -> float:
-    return POLL_GAP_MS if consumer.polled_at_ms is None else now_ms - consumer.polled_at_ms
 
 
 def _struck_out(consumer: Consumer, window: TopicWindow, after: int, settings: GatewaySettings) -> bool:
@@ -116,11 +113,21 @@ def _check_stale(topic: Topic, window: TopicWindow, after: int) -> None:
         )
 
 
-def _progress(wish: TopicRequest, window: TopicWindow | None, batch: Sequence[Retained]) -> dict[str, object]:
+def _told_head(feed: Feed, settings: GatewaySettings) -> int:
+    told = feed.window.told_head
+    if "head_backwards" in settings.defects and feed.polled_head is not None:
+        told = max(min(told, feed.polled_head - 1), 0)
+    feed.polled_head = told
+    return told
+
+
+def _progress(
+    wish: TopicRequest, window: TopicWindow | None, batch: Sequence[Retained], head: int | None
+) -> dict[str, object]:
     next_cursor = batch[-1].sequence if batch else wish.after_seq
     return {
         "oldest_available_cursor": window.oldest_cursor if window else None,
-        "head_cursor": window.head if window else None,
+        "head_cursor": head,
         "queue_depth": len(window) if window else None,
         "dropped_messages": window.dropped if window else None,
         "next_cursor": next_cursor,

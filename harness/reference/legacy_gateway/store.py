@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from harness.reference.legacy_gateway.refusals import invalid_request
 from harness.reference.legacy_gateway.settings import GatewaySettings
 from harness.reference.legacy_gateway.topics import parse_topic, service_level
-from harness.reference.legacy_gateway.window import Retained, TopicWindow
+from harness.reference.legacy_gateway.window import Retained, TopicWindow, message_frame
 from harness.reference.refusals import U64_MAX, Refused
 from harness.reference.strict_json import dumps
 
 
 @dataclass(slots=True)
 class Feed:
-    """One topic: its window, its owner and the readers that wait for the next event."""
+    """One topic: its window, its owner, the readers that wait for the next event, and the head last told to a poll."""
 
     window: TopicWindow
     owner_user_id: int | None
     waiting: set[asyncio.Event] = field(default_factory=set)
+    polled_head: int | None = None
 
     def wake(self) -> None:
         """Tells every waiting reader that there is something new."""
@@ -48,6 +49,11 @@ class TopicStore:
     def feed(self, topic: str) -> Feed | None:
         """The topic's feed, or None while nothing was ever delivered to it."""
         return self._feeds.get(topic)
+
+    def other_event(self, topic: str) -> Retained | None:
+        """The newest event of some other topic, None if there is none (defect `foreign_event`)."""
+        others = (feed.window for other, feed in self._feeds.items() if other != topic)
+        return next((window.retained(window.head) for window in others if len(window)), None)
 
     def heads(self) -> dict[str, int]:
         """The newest sequence number of each topic."""
@@ -96,11 +102,7 @@ class TopicStore:
         budget = self._settings.replay_budget_events
         if budget is None:
             budget = service_level(topic).replay_budget_events
-        window = TopicWindow(
-            self._settings.retention_events,
-            budget,
-            floor_off_by_one="floor_off_by_one" in self._settings.defects,
-        )
+        window = TopicWindow(self._settings.retention_events, budget, self._settings.defects)
         waiting = self._strangers.pop(delivery.topic, set())
         feed = self._feeds[delivery.topic] = Feed(window, delivery.owner_user_id, waiting)
         return feed
@@ -155,7 +157,7 @@ def _read_envelope(topic: str, sequence: int, envelope: object) -> Retained:
             "published_at": published_at,
         }
     )
-    return Retained(sequence, text, f'{{"type":"message","message":{text}}}'.encode())
+    return Retained(sequence, text, message_frame(text))
 
 
 def _check_owner(delivery: Delivery, feed: Feed) -> None:

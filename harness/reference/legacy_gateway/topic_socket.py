@@ -11,8 +11,9 @@ from harness.reference.legacy_gateway.consumers import (
     backoff_hint_ms,
     batch_slice,
 )
+from harness.reference.legacy_gateway.live_events import LiveEvents
 from harness.reference.legacy_gateway.requests import TopicRequest
-from harness.reference.legacy_gateway.settings import DROPPED_LIVE_EVENT, GatewaySettings
+from harness.reference.legacy_gateway.settings import GatewaySettings
 from harness.reference.legacy_gateway.store import TopicStore
 from harness.reference.legacy_gateway.topics import service_level
 from harness.reference.legacy_gateway.window import Retained, Stale, TopicWindow
@@ -22,6 +23,7 @@ from harness.reference.tokens import Principal
 CLOSE_STALE = 4410
 CLOSE_EVICTED = 4429
 CLOSE_GOING_AWAY = 1001
+CLOSE_INTERNAL = 1011
 CLOSE_WAIT_S = 0.4
 GOODBYE_S_MAX = 0.5
 
@@ -53,7 +55,7 @@ class TopicSocket:
         self._after = wish.after_seq
         self._strikes = 0
         self._live_from = 1
-        self._live_count = 0
+        self._live = LiveEvents(wish.topic.text, store, settings.defects)
 
     async def run(self, request: web.Request) -> web.WebSocketResponse:
         """Upgrades the request and serves it to its end."""
@@ -80,7 +82,8 @@ class TopicSocket:
         self._goodbye = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(GOODBYE_S_MAX):
-                await self._socket.close(code=code, message=reason.encode())
+                told = CLOSE_INTERNAL if "wrong_close_code" in self._settings.defects else code
+                await self._socket.close(code=told, message=reason.encode())
         except TimeoutError:
             # A peer that reads nothing does not read a Close frame either.
             if self._transport is not None:
@@ -98,13 +101,15 @@ class TopicSocket:
             return
         except Exception:
             _log.exception("the loop of a topic socket failed")
-            await self.close(1011, "internal")
+            await self.close(CLOSE_INTERNAL, "internal")
         finally:
             self._store.leave(topic, wake)
 
     async def _loop(self, wake: asyncio.Event) -> None:
         feed = self._store.feed(self._wish.topic.text)
-        self._live_from = feed.window.head + 1 if feed else 1
+        if feed is not None:
+            self._live_from = feed.window.head + 1
+            self._after = self._first_cursor(feed.window)
         await self._send_json(self._hello())
         while True:
             wake.clear()
@@ -148,19 +153,22 @@ class TopicSocket:
         # Moved before sending, as in the original: a failed send is not repeated on this socket.
         self._after = batch[-1].sequence
         for event in batch:
-            if not self._dropped(event):
-                await self._socket.send_frame(event.frame, WSMsgType.TEXT)
+            for frame in self._frames(event):
+                await self._socket.send_frame(frame, WSMsgType.TEXT)
 
     def _batch_limit(self) -> int:
         now_ms = asyncio.get_running_loop().time() * 1000
         active = self._registry.active_topics(self._principal, now_ms)
         return batch_slice(self._wish.limit, active, self._settings).limit
 
-    def _dropped(self, event: Retained) -> bool:
-        if event.sequence < self._live_from:
-            return False
-        self._live_count += 1
-        return "drop_nth_live" in self._settings.defects and self._live_count == DROPPED_LIVE_EVENT
+    def _frames(self, event: Retained) -> list[bytes]:
+        return [event.frame] if event.sequence < self._live_from else self._live.frames(event)
+
+    def _first_cursor(self, window: TopicWindow) -> int:
+        """Where the reader goes on: after the cursor that it asked with, whether it lies beyond the head or not."""
+        asked, defects = self._wish.after_seq, self._settings.defects
+        is_reset = "cursor_reset" in defects or ("future_cursor_serves_old" in defects and asked > window.head)
+        return window.oldest_cursor if is_reset else asked
 
     async def _send_json(self, frame: dict[str, object]) -> None:
         await self._socket.send_frame(dumps(frame).encode(), WSMsgType.TEXT)

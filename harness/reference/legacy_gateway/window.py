@@ -30,13 +30,22 @@ class Stale:
     replay_budget_events: int
 
 
+def message_frame(envelope_json: str) -> bytes:
+    """The frame that carries an envelope (contract 2.1)."""
+    return f'{{"type":"message","message":{envelope_json}}}'.encode()
+
+
 class TopicWindow:
     """A bounded queue of the newest `capacity` events of one topic."""
 
-    def __init__(self, capacity: int, replay_budget_events: int, *, floor_off_by_one: bool = False) -> None:
+    def __init__(self, capacity: int, replay_budget_events: int, defects: frozenset[str] = frozenset()) -> None:
         self._capacity = capacity
         self._budget = replay_budget_events
-        self._floor_error = 1 if floor_off_by_one else 0
+        self._defects = defects
+        self._floor_error = 1 if "floor_off_by_one" in defects else 0
+        # By how much a cursor is stale too early, once it is.
+        self._floor_slack = 1 if "stale_forever" in defects else 0
+        self._budget_slack = 0 if defects.isdisjoint({"budget_off_by_one", "stale_forever"}) else 1
         self._events: dict[int, Retained] = {}
         self._oldest = 1
         self.head = 0
@@ -63,6 +72,11 @@ class TopicWindow:
         """The smallest cursor that can still be served."""
         return self._oldest - 1 + (self._floor_error if self.dropped else 0)
 
+    @property
+    def told_head(self) -> int:
+        """The head as readers are told it."""
+        return max(self.head - 1, 0) if "head_behind" in self._defects else self.head
+
     def lag(self, after: int) -> int:
         """How many events `after` is behind the head, never below 0."""
         return max(self.head - after, 0)
@@ -71,15 +85,20 @@ class TopicWindow:
         """Why `after` cannot be resumed, or None if it can; a cursor at or beyond the head always can."""
         if not self._events:
             return None
-        lag = self.lag(after)
-        reasons = []
-        if after < self.oldest_cursor:
-            reasons.append(FLOOR_REASON)
-        if lag > self._budget:
-            reasons.append(BUDGET_REASON)
+        reasons = [] if "no_stale_answer" in self._defects else self._breaches(after)
         if not reasons:
             return None
-        return Stale(after, self.oldest_cursor, self.head, tuple(reasons), lag, self._budget)
+        if "wrong_stale_reason" in self._defects:
+            del reasons[1:]
+        return Stale(after, self.oldest_cursor, self.told_head, tuple(reasons), self.lag(after), self._budget)
+
+    def _breaches(self, after: int) -> list[str]:
+        reasons = []
+        if after < self.oldest_cursor + (self._floor_slack if self.dropped else 0):
+            reasons.append(FLOOR_REASON)
+        if after < self.head and self.lag(after) > self._budget - self._budget_slack:
+            reasons.append(BUDGET_REASON)
+        return reasons
 
     def batch(self, after: int, limit: int) -> list[Retained]:
         """Up to `limit` events above `after`, ascending."""

@@ -7,14 +7,18 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from harness.reference.defects import add_defect_arguments, defect_lines
 from harness.reference.process import add_service_arguments, new_boot_id, run_service
 from harness.reference.relay.authority_feed import AuthorityFeed, BearerTokens
 from harness.reference.relay.carrier import Carrier
 from harness.reference.relay.control import CARRIER, control_app
+from harness.reference.relay.defects import DEFECTS
 from harness.reference.relay.lane import Lane
 from harness.reference.relay.legacy_lane import LegacyLane
 from harness.reference.relay.spacetime_lane import SpacetimeLane, owner_token
 from harness.reference.tokens import read_secret_file
+
+FOLLOW_WAIT_S = 2.0
 
 _EPILOG = """\
 examples:
@@ -55,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.reference.relay",
         description="The reference relay: carries an authority's events into one lane, in order per stream.",
-        epilog=_EPILOG,
+        epilog=_EPILOG + defect_lines(DEFECTS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -67,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--signing-key-file", type=Path, help="EC P-256 private key, PEM (spacetime)")
     add("--control-token-file", type=Path, required=True, help="file that holds the control token")
     add("--retention-events", type=int, default=1024, help="window of a stream on the lane (%(default)s)")
+    add_defect_arguments(parser, DEFECTS)
     add_service_arguments(parser)
     return parser
 
@@ -78,11 +83,14 @@ def _app(arguments: argparse.Namespace, boot_id: str) -> web.Application:
 
     async def carry(app: web.Application) -> AsyncIterator[None]:
         async with aiohttp.ClientSession() as session:
-            tokens = BearerTokens(secret, "sync.log.read")
+            tokens = BearerTokens(secret, "sync.log.read", device_id=f"relay:{arguments.lane_url}")
             feed = AuthorityFeed(session, arguments.authority_url.rstrip("/"), tokens)
             lane = _lane(arguments, session, secret, signing_key)
-            carrier = app[CARRIER] = Carrier(feed, lane, arguments.retention_events, boot_id)
+            defects = frozenset(arguments.defect)
+            carrier = app[CARRIER] = Carrier(feed, lane, arguments.retention_events, boot_id, defects)
             carrier.start()
+            # Who is told that it is ready may rely on it; an authority that is not there yet is no reason not to be.
+            await carrier.follows(FOLLOW_WAIT_S)
             yield
             await carrier.stop()
 

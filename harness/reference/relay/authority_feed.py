@@ -50,6 +50,7 @@ class BearerTokens:
 
     secret: bytes
     scope: str
+    device_id: str | None = None
     _minted_s: float = 0.0
     _token: str = ""
 
@@ -58,7 +59,7 @@ class BearerTokens:
         now_s = time.time()
         if not 0 <= now_s - self._minted_s < AGE_MAX_S / 2:
             self._minted_s = now_s
-            self._token = mint(self.secret, scopes=[self.scope], subject="relay", now_s=now_s)
+            self._token = mint(self.secret, scopes=[self.scope], subject="relay", device_id=self.device_id, now_s=now_s)
         return {"Authorization": f"Bearer {self._token}"}
 
 
@@ -86,9 +87,12 @@ class AuthorityFeed:
         """The outbox's head, without rows."""
         return await self._get(f"/internal/v1/outbox?after={ORDINAL_MAX}", _outbox_page)
 
-    async def outbox(self, after: int) -> OutboxPage:
-        """The next outbox rows above an ordinal; waits for them some seconds."""
-        query = f"after={after}&limit={OUTBOX_ROWS}&wait_s={OUTBOX_WAIT_S}"
+    async def outbox(self, after: int, stalled_ms: int) -> OutboxPage:
+        """The next outbox rows above an ordinal; waits for them some seconds.
+
+        `stalled_ms` tells the authority for how long the lane has made no progress, 0 if it lacks nothing.
+        """
+        query = f"after={after}&limit={OUTBOX_ROWS}&wait_s={OUTBOX_WAIT_S}&stalled_ms={stalled_ms}"
         return await self._get(f"/internal/v1/outbox?{query}", _outbox_page)
 
     async def _get(self, path: str, read: Callable[[Any], Read]) -> Read:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from harness.reference.relay.authority_feed import AuthorityError, AuthorityFeed
+from harness.reference.relay.defects import as_carried
 from harness.reference.relay.envelope import Envelope
 from harness.reference.relay.lane import Lane, LaneError, SequenceMismatch
 from harness.reference.relay.stream import Stream
@@ -41,6 +42,7 @@ class Carrier:
     lane: Lane
     retention_events: int
     boot_id: str
+    defects: frozenset[str] = frozenset()
     streams: dict[str, Stream] = field(default_factory=dict)
     lane_boot_id: str | None = None
     _errors: dict[str, str] = field(default_factory=dict)
@@ -50,11 +52,16 @@ class Carrier:
     _calls: int = 0
     _standstill: asyncio.Event = field(default_factory=asyncio.Event)
     _probe_now: asyncio.Event = field(default_factory=asyncio.Event)
+    _follows: asyncio.Event = field(default_factory=asyncio.Event)
 
     def start(self) -> None:
         """Begins to follow the authority and to watch the lane."""
         self._spawn(self._follow_authority())
         self._spawn(self._watch_lane())
+
+    async def follows(self, deadline_s: float) -> None:
+        """Waits until the authority's streams are known and its outbox is read, at most so long."""
+        await _wait_up_to(deadline_s, self._follows)
 
     async def stop(self) -> None:
         """Ends all work; what was in flight may or may not have reached the lane."""
@@ -107,11 +114,13 @@ class Carrier:
         page = await self.feed.outbox_head()
         for note in await self.feed.streams():
             self._stream(note.topic, note.owner_user_id).announce(note.head_seq)
+        self._follows.set()
         boot_id = page.boot_id
         while page.boot_id == boot_id:
             self._errors.pop("authority", None)
             backoff.reset()
-            page = await self.feed.outbox(page.next_ordinal)
+            stalled_ms = max((stream.stalled_ms for stream in self.streams.values()), default=0)
+            page = await self.feed.outbox(page.next_ordinal, stalled_ms)
             for envelope, owner_user_id in page.rows:
                 self._stream(envelope.topic, owner_user_id).offer([envelope])
 
@@ -134,6 +143,7 @@ class Carrier:
             if appended is None or head < appended:
                 stream.retained_from = found.retained_from.get(topic, 1)
                 stream.set_head(head)
+                self._hold_if_reached(stream)
 
     def _stream(self, topic: str, owner_user_id: int | None) -> Stream:
         stream = self.streams.get(topic)
@@ -167,14 +177,15 @@ class Carrier:
             await self._retain(stream)
             return
         batch = self._batch(stream)
-        if not batch:
+        if not batch and "trusts_outbox" not in self.defects:
             stream.offer(await self.feed.log(stream.topic, stream.appended or 0))
             batch = self._batch(stream)
         if self._is_held:
             return
-        if not batch:
-            raise AuthorityError(f"its log has no event {(stream.appended or 0) + 1}")
-        await self._append(stream, batch)
+        told = as_carried(batch, stream.carried_through, self.defects)
+        if not told:
+            raise AuthorityError(f"it has no event {(stream.appended or 0) + 1} to carry")
+        await self._append(stream, told)
 
     async def _append(self, stream: Stream, batch: list[Envelope]) -> None:
         try:

@@ -9,9 +9,10 @@ from typing import IO
 
 from aiohttp import web
 
+from harness.reference.defects import add_defect_arguments, add_defect_list, defect_lines
 from harness.reference.process import new_boot_id, run_service
 from harness.reference.spacetime.databases import Databases
-from harness.reference.spacetime.defects import MEANINGS, Defect
+from harness.reference.spacetime.defects import DEFECTS
 from harness.reference.spacetime.identities import Authority, load_keys
 from harness.reference.spacetime.journal import Journal
 from harness.reference.spacetime.routes import PACKAGE, VERSION, Server
@@ -45,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     with _locked(data_dir):
         journal = Journal(data_dir / "stand-in.sqlite3")
-        databases = Databases(journal, data_dir / "program-bytes")
-        defects = frozenset(Defect(name) for name in parsed.defect)
-        app = Server(databases, Authority(keys), defects).application()
-        app.on_shutdown.append(_cutting(databases))
+        defects = frozenset(parsed.defect)
+        databases = Databases(journal, data_dir / "program-bytes", defects)
+        app = Server(databases, Authority(keys)).application()
+        app.on_shutdown.append(_cutting(databases, closes="wrong_close" in defects))
         journal.start()
         try:
             run_service(
@@ -70,10 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_defect_list(parser, DEFECTS)
     start = parser.add_subparsers(dest="command", required=True).add_parser(
         "start",
         help="start the server",
         description=DESCRIPTION,
+        epilog=defect_lines(DEFECTS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     start.add_argument("--data-dir", type=Path, required=True, help="directory of all data, made if missing")
@@ -84,9 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--jwt-priv-key-path", type=Path, help="private key, PEM")
     start.add_argument("--jwt-key-dir", type=Path, help=argparse.SUPPRESS)
     start.add_argument("--die-with-parent", action="store_true", help="stop when the starting process ends")
-    defects = "; ".join(f"{defect.value}: {meaning}" for defect, meaning in MEANINGS.items())
-    names = [defect.value for defect in Defect]
-    start.add_argument("--defect", action="append", choices=names, default=[], help=defects)
+    add_defect_arguments(start, DEFECTS)
     return parser
 
 
@@ -119,11 +120,14 @@ def _locked(data_dir: Path) -> IO[str]:
     return lock
 
 
-def _cutting(databases: Databases) -> Callable[[web.Application], Awaitable[None]]:
+def _cutting(databases: Databases, *, closes: bool) -> Callable[[web.Application], Awaitable[None]]:
     async def cut(_app: web.Application) -> None:
         # The real server is just killed: its clients see the end of the stream, no Close frame.
         for database in databases:
-            database.cut_clients()
+            if closes:
+                database.close_clients()
+            else:
+                database.cut_clients()
 
     return cut
 

@@ -18,6 +18,7 @@ from harness.reference.spacetime.schema import REDUCERS, TABLES, ReducerDefiniti
 from harness.reference.spacetime.sql_query import Caller
 from harness.reference.spacetime.subscriptions import Subscriber, SubscriptionRegistry
 from harness.reference.spacetime.table import Table
+from harness.reference.spacetime.telling import Telling, reused
 from harness.reference.spacetime.transaction import TableDelta, Transaction
 
 ENERGY_PER_CALL = 3_500_000
@@ -72,11 +73,13 @@ class Outcome:
 class Database:
     """A published database. All of it runs in the event loop's thread, one call at a time."""
 
-    def __init__(self, stored: StoredDatabase, journal: Journal) -> None:
+    def __init__(self, stored: StoredDatabase, journal: Journal, defects: frozenset[str]) -> None:
         self._journal = journal
         self.stored = stored
+        self.defects = defects
+        self.telling = Telling(defects)
         self.tables = {name: Table(definition) for name, definition in TABLES.items()}
-        self.subscriptions = SubscriptionRegistry()
+        self.subscriptions = SubscriptionRegistry(self.telling)
         self.clients: set[Client] = set()
         self._log_lines: deque[str] = deque(maxlen=LOG_LINES_MAX)
 
@@ -84,6 +87,8 @@ class Database:
         """Fills the tables from the journal."""
         for name, rows in self._journal.rows(self.stored.replica).items():
             self.tables[name].load(rows)
+        if "restart_reuses" in self.defects:
+            reused(self.tables)
 
     def initialise(self) -> None:
         """Runs `init` as the publisher, on a database that is new or was cleared."""
@@ -145,13 +150,15 @@ class Database:
         return lines if newest is None else lines[max(len(lines) - newest, 0) :]
 
     def _context(self, sender: str, now_us: int) -> ReducerContext:
-        return ReducerContext(Transaction(self.tables), sender, now_us)
+        return ReducerContext(Transaction(self.tables), sender, now_us, self.defects)
 
     def _publish(
         self, deltas: list[TableDelta], event: ReducerEvent, client: Client | None, *, answer_caller: bool
     ) -> None:
         self._journal.put_commit(self.stored.replica, deltas)
         self.subscriptions.broadcast(deltas, event, client, answer_caller=answer_caller)
+        if again := self.telling.repeated(deltas):
+            self.subscriptions.broadcast(again, event, None, answer_caller=False)
 
 
 def _refused(call: Call, reducer: ReducerDefinition | None, status: CallStatus, text: str, now_us: int) -> Outcome:

@@ -32,11 +32,12 @@ class Published:
 class Databases:
     """The databases and their names; changes are kept in the journal."""
 
-    def __init__(self, journal: Journal, program_folder: Path) -> None:
+    def __init__(self, journal: Journal, program_folder: Path, defects: frozenset[str]) -> None:
         self._journal = journal
+        self._defects = defects
         self._programs = program_folder
         self._names = {name.name: name for name in journal.names()}
-        self._databases = {stored.identity: Database(stored, journal) for stored in journal.databases()}
+        self._databases = {stored.identity: Database(stored, journal, defects) for stored in journal.databases()}
         self._next_replica = journal.next_replica()
         for database in self._databases.values():
             database.load()
@@ -144,7 +145,7 @@ class Databases:
             stored = StoredDatabase(identity, owner, program, self._next_replica)
             self._next_replica += 1
             self._journal.put_database(stored)
-            database = self._databases[identity] = Database(stored, self._journal)
+            database = self._databases[identity] = Database(stored, self._journal, self._defects)
             database.initialise()
         self._journal.flush()
 

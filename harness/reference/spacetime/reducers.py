@@ -25,6 +25,7 @@ class ReducerContext:
     transaction: Transaction
     sender: str
     timestamp_us: int
+    defects: frozenset[str] = frozenset()
     log_lines: list[str] = field(default_factory=list)
 
 
@@ -66,11 +67,11 @@ def ack_checkpoint(context: ReducerContext, arguments: list[object]) -> None:
     if _bad_name(client_id):
         raise ReducerFailed("invalid_client_id")
     _, next_seq, _ = _known_head(context, stream_id)
-    if seq >= next_seq:
+    if seq >= next_seq and "ack_beyond_head" not in context.defects:
         raise ReducerFailed(f"ack_beyond_head:{next_seq - 1}")
     key = SEPARATOR.join((context.sender, client_id, stream_id))
     old = context.transaction.find(SYNC_CHECKPOINT, SYNC_CHECKPOINT.primary_key, key)
-    if old is not None and _number(old[CHECKPOINT_ACKED]) >= seq:
+    if old is not None and _number(old[CHECKPOINT_ACKED]) >= seq and "ack_backwards" not in context.defects:
         return
     row: Row = (key, context.sender, client_id, stream_id, seq, context.timestamp_us)
     if old is None:
@@ -84,6 +85,8 @@ def advance_retention(context: ReducerContext, arguments: list[object]) -> None:
     stream_id, keep_from, force = str(arguments[0]), _number(arguments[1]), bool(arguments[2])
     _writer_only(context)
     _, next_seq, retained_from = _known_head(context, stream_id)
+    if "retention_off_by_one" in context.defects:
+        keep_from += 1
     if keep_from <= retained_from:
         return
     if keep_from > next_seq:

@@ -17,7 +17,6 @@ from harness.reference.spacetime.answers import (
 )
 from harness.reference.spacetime.database import Call, CallStatus, Database, Outcome
 from harness.reference.spacetime.databases import Databases
-from harness.reference.spacetime.defects import Defect
 from harness.reference.spacetime.identities import Authority, Caller, TokenRefused
 from harness.reference.spacetime.keccak import keccak_256
 from harness.reference.spacetime.schema_json import module_schema
@@ -40,10 +39,9 @@ PlainRoute = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """The routes over the databases. Every database route mints an identity for a caller without a token."""
 
-    def __init__(self, databases: Databases, authority: Authority, defects: frozenset[Defect]) -> None:
+    def __init__(self, databases: Databases, authority: Authority) -> None:
         self._databases = databases
         self._authority = authority
-        self._defects = defects
 
     def application(self) -> web.Application:
         """The web application to serve. Its bodies are unlimited; each route sets its own bound."""
@@ -137,7 +135,7 @@ class Server:
         handshake = read_handshake(request.query, request.headers)
         database = self._find(request)
         check_protocol(request.headers)
-        return await serve_socket(request, handshake, database, caller, self._defects)
+        return await serve_socket(request, handshake, database, caller)
 
     async def sql(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """`POST …/sql`: one statement."""

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from harness.reference.live_order import LiveOrder
 from harness.reference.spacetime.client_messages import (
     CallReducer,
     OneOffQuery,
@@ -15,7 +16,6 @@ from harness.reference.spacetime.client_messages import (
     decoded_message,
 )
 from harness.reference.spacetime.database import Call, CallStatus, Database
-from harness.reference.spacetime.defects import NTH_LIVE, Defect
 from harness.reference.spacetime.identities import Caller
 from harness.reference.spacetime.messages import (
     NO_REDUCER,
@@ -53,15 +53,13 @@ class Session:
         outbox: Outbox,
         *,
         light: bool,
-        defects: frozenset[Defect],
     ) -> None:
         self._database = database
         self._caller = caller
         self._connection_id = connection_id
         self._outbox = outbox
         self._light = light
-        self._defects = defects
-        self._live_count = 0
+        self._live = LiveOrder(database.defects)
         self._exited = False
         self._sets: dict[int, list[LiveQuery]] = {}
         self._uses: Counter[LiveQuery] = Counter()
@@ -86,13 +84,8 @@ class Session:
 
     def deliver(self, frame: bytes) -> None:
         """Sends the message of a commit."""
-        self._live_count += 1
-        times = 1
-        if self._live_count == NTH_LIVE:
-            times = 0 if Defect.DROP_NTH_LIVE in self._defects else times
-            times = 2 if Defect.REPEAT_NTH_LIVE in self._defects else times
-        for _ in range(times):
-            self._outbox.send(frame)
+        for due in self._live.due(frame):
+            self._outbox.send(due)
 
     def module_exited(self) -> None:
         """Closes the connection because its module is gone."""
@@ -225,7 +218,8 @@ class Session:
         return [self._rows_update(query, inserts=inserts) for query in queries if len(tables[query.table.name])]
 
     def _rows_update(self, query: Query, *, inserts: bool) -> str:
-        rows = stored_row_texts(query.table, query.rows(self._database.tables))
+        told = self._database.telling.snapshot(query, self._database.tables)
+        rows = stored_row_texts(query.table, told)
         update = query_update((), rows) if inserts else query_update(rows, ())
         return table_update(query.table, [update])
 

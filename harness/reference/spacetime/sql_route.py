@@ -14,8 +14,9 @@ from harness.reference.spacetime.sql_query import Statement, compiled_statement
 def sql_answer(database: Database, identity: str, text: str) -> tuple[str, int]:
     """The JSON of a statement's result and its duration in microseconds. Raises SqlError."""
     started_ns = time.perf_counter_ns()
-    statement = compiled_statement(text, database.caller(identity))
-    rows = statement.query.rows(database.tables)
+    caller = database.caller(identity)
+    statement = compiled_statement(text, caller)
+    rows = database.telling.answer(statement.query, database.tables, to_owner=caller.owner)
     elements, values = _counted(statement, rows) if statement.columns is None else _listed(statement, rows)
     duration_us = (time.perf_counter_ns() - started_ns) // 1000
     result = {

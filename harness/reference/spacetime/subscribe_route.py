@@ -11,7 +11,6 @@ from aiohttp import WSMsgType, web
 from harness.reference.spacetime.answers import Answered, identify
 from harness.reference.spacetime.client_messages import undecodable_binary
 from harness.reference.spacetime.database import Database
-from harness.reference.spacetime.defects import Defect
 from harness.reference.spacetime.identities import Caller
 from harness.reference.spacetime.outbox import Outbox
 from harness.reference.spacetime.sats import DecodeError
@@ -78,7 +77,6 @@ async def serve_socket(
     handshake: Handshake,
     database: Database,
     caller: Caller,
-    defects: frozenset[Defect],
 ) -> web.StreamResponse:
     """Upgrades the request and serves the client until it or its database is gone."""
     socket = Socket(
@@ -94,7 +92,7 @@ async def serve_socket(
     if transport is None:
         return socket
     outbox = Outbox(socket, transport)
-    session = Session(database, caller, handshake.connection_id, outbox, light=handshake.light, defects=defects)
+    session = Session(database, caller, handshake.connection_id, outbox, light=handshake.light)
     heartbeat = _Heartbeat(socket, outbox)
     session.open()
     try:

@@ -16,6 +16,7 @@ from harness.reference.spacetime.messages import (
 )
 from harness.reference.spacetime.rows import Row, Value
 from harness.reference.spacetime.sql_query import Query
+from harness.reference.spacetime.telling import Telling
 from harness.reference.spacetime.transaction import TableDelta
 
 
@@ -53,7 +54,8 @@ Batch = tuple[tuple[TableDelta, tuple[QueryUpdate, ...]], ...]
 class SubscriptionRegistry:
     """All live queries of one database, found by the rows that can matter to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
         self._by_key: dict[tuple[str, str, str], LiveQuery] = {}
         self._scanning: dict[str, dict[LiveQuery, None]] = {}
         self._keyed: dict[tuple[str, int, Value], dict[LiveQuery, None]] = {}
@@ -109,7 +111,7 @@ class SubscriptionRegistry:
     def _table_updates(self, delta: TableDelta) -> dict[Subscriber, list[QueryUpdate]]:
         found: dict[Subscriber, list[QueryUpdate]] = {}
         encoded: dict[Change, QueryUpdate] = {}
-        rows = _LazyRows(delta)
+        rows = _LazyRows(delta, self._telling)
         for live in self._candidates(delta):
             change = _change(live.query, delta)
             if change is None:
@@ -149,16 +151,17 @@ class SubscriptionRegistry:
 class _LazyRows:
     """The row texts of a delta, encoded when the first query needs them."""
 
-    def __init__(self, delta: TableDelta) -> None:
+    def __init__(self, delta: TableDelta, telling: Telling) -> None:
         self._delta = delta
+        self._telling = telling
         self._texts: tuple[list[str], list[str]] | None = None
 
     def update(self, change: Change) -> QueryUpdate:
         if self._texts is None:
-            table = self._delta.table
+            table, live = self._delta.table, self._telling.live
             self._texts = (
-                delta_row_texts(table, self._delta.deletes),
-                delta_row_texts(table, self._delta.inserts),
+                delta_row_texts(table, live(table, self._delta.deletes)),
+                delta_row_texts(table, live(table, self._delta.inserts)),
             )
         deletes, inserts = self._texts
         return query_update([deletes[at] for at in change.deletes], [inserts[at] for at in change.inserts])

@@ -1,16 +1,19 @@
 """What outlives the process: a restart rebuilds everything, and a log that is not whole is refused by row."""
 
+import http.client
 import random
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.reference.authority.event_log import CorruptLog, Event, EventLog
-from tests.reference.authority.running import ALICE, Authority, arguments, running_authority, topic
-from tests.reference.services import Answer, run_to_end
+from tests.reference.authority.running import ALICE, Authority, arguments, dense, running_authority, topic
+from tests.reference.services import Answer, eventually, numbers, run_to_end
 
 AT = "2026-02-25T12:00:00Z"
 
@@ -245,3 +248,48 @@ def test_a_corrupt_log_ends_the_start_in_one_line(tmp_path: Path) -> None:
     assert (1, "") == (ended.returncode, ended.stdout)
     assert 1 == len(ended.stderr.splitlines())
     assert f"event row 3 ('{topic(run_id)}' seq 3)" in ended.stderr
+
+
+def test_what_was_answered_survives_a_kill_in_the_middle(tmp_path: Path) -> None:
+    """SIGKILL while four writers append: every answered event is in the log, and a retry makes no second one."""
+    answered: dict[str, dict[str, Any]] = {}
+    sent: list[str] = []
+    with running_authority(tmp_path) as first:
+        runs = [first.run() for _ in range(4)]
+        begun = threading.Barrier(5)
+
+        def write(run_id: str) -> None:
+            begun.wait()
+            for n in range(100_000):
+                sent.append(f"{run_id} {n}")
+                try:
+                    answer = first.append(run_id, payload=n, idempotency_key=f"{run_id} {n}")
+                except (OSError, http.client.HTTPException):
+                    return
+                answered[f"{run_id} {n}"] = answer.json
+
+        writers = [threading.Thread(target=write, args=(run_id,)) for run_id in runs]
+        for writer in writers:
+            writer.start()
+        begun.wait()
+        eventually(lambda: len(answered) > 200)
+        first.service.kill()
+        for writer in writers:
+            writer.join()
+    with running_authority(tmp_path) as second:
+        logs = {run_id: second.log(topic(run_id))["events"] for run_id in runs}
+        retries = {key: second.append(key.split()[0], payload=int(key.split()[1]), idempotency_key=key) for key in sent}
+        heads = [second.log(topic(run_id))["head_seq"] for run_id in runs]
+
+    kept = {row["command_id"]: (run_id, row["seq"], row["payload"]) for run_id, log in logs.items() for row in log}
+    told = {
+        answer["command_id"]: (key.split()[0], answer["event"]["seq"], answer["event"]["payload"])
+        for key, answer in answered.items()
+    }
+    assert told == {command_id: kept.get(command_id) for command_id in told}
+    assert [dense(len(log)) for log in logs.values()] == [numbers(log) for log in logs.values()]
+    assert {200} == {answer.status for answer in retries.values()}
+    assert {key: answer["command_id"] for key, answer in answered.items()} == {
+        key: retries[key].json["command_id"] for key in answered
+    }
+    assert len(runs) + len(sent) == sum(heads)

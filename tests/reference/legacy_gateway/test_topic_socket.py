@@ -254,36 +254,3 @@ def test_a_reader_that_does_not_read_does_not_hold_up_the_end(tmp_path: Path) ->
         gateway.process.terminate()
 
         assert gateway.process.wait(timeout=2) == 0
-
-
-def test_defect_no_close_frame(tmp_path: Path) -> None:
-    """`no_close_frame`: after the stale frame the connection just ends (1006)."""
-    with running_gateway(tmp_path, "--retention-events", "2", "--defect", "no_close_frame") as gateway:
-        gateway.feed("run:x:events", 1, 5)
-
-        ended = until_closed(gateway.join("run:x:events"))
-
-        assert ("stale_cursor", 1006) == (ended.frames[-1]["type"], ended.code)
-
-
-def test_defect_drop_nth_live(tmp_path: Path) -> None:
-    """`drop_nth_live`: replay is whole, the fifth live event never comes."""
-    with running_gateway(tmp_path, "--defect", "drop_nth_live") as gateway:
-        gateway.feed("run:x:events", 1, 6)
-        with gateway.join("run:x:events") as connection:
-            received(connection, 7)
-            gateway.feed("run:x:events", 7, 13)
-
-            live = [frame["message"]["sequence"] for frame in received(connection, 6)]
-
-    assert [7, 8, 9, 10, 12, 13] == live
-
-
-def test_defect_floor_off_by_one(tmp_path: Path) -> None:
-    """`floor_off_by_one`: the oldest servable cursor is refused and named one too high."""
-    with running_gateway(tmp_path, "--retention-events", "3", "--defect", "floor_off_by_one") as gateway:
-        gateway.feed("run:x:events", 1, 5)
-
-        ended = until_closed(gateway.join("run:x:events", after_seq=2))
-
-    assert ended.frames[-1]["oldest_available_cursor"] == 3

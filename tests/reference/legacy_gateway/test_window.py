@@ -57,7 +57,7 @@ def test_a_batch_is_the_next_numbers_without_a_hole(head: int, capacity: int, af
 
 def test_the_floor_defect_moves_the_floor_only_after_a_drop() -> None:
     """`floor_off_by_one` leaves an unbroken window alone and is one too high once something was dropped."""
-    window = TopicWindow(2, 100, floor_off_by_one=True)
+    window = TopicWindow(2, 100, frozenset({"floor_off_by_one"}))
 
     floors = []
     for sequence in (1, 2, 3):

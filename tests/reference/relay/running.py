@@ -4,7 +4,7 @@ import json
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,11 +201,11 @@ class Relay:
         """Waits until the relay reports event `seq` of the topic as appended."""
         eventually(lambda: self.has(topic, seq))
 
-    def restart(self, window: int = WINDOW) -> None:
+    def restart(self, window: int = WINDOW, more: Sequence[str] = ()) -> None:
         """Kills the relay and starts another one on the same port."""
         self.service.kill()
         port = str(self.service.port)
-        self.service = start_relay(self.authority, self.lane, f"--retention-events={window}", "--port", port)
+        self.service = start_relay(self.authority, self.lane, f"--retention-events={window}", "--port", port, *more)
 
     def restart_authority(self) -> None:
         """Kills the authority and starts it again: same directory, same port."""
@@ -218,14 +218,20 @@ class Relay:
 
 @contextmanager
 def running_relay(
-    folder: Path, kind: str, *authority_arguments: str, window: int = WINDOW, open_lane: bool = True
+    folder: Path,
+    kind: str,
+    *authority_arguments: str,
+    window: int = WINDOW,
+    open_lane: bool = True,
+    relay_arguments: Sequence[str] = (),
 ) -> Iterator[Relay]:
     """Authority, lane and relay that live as long as the block. `window` is the retention of a stream."""
     with running_authority(folder, *authority_arguments) as authority:
         lane: LaneUnderTest = KINDS[kind](folder, window)
         if open_lane:
             lane.open()
-        relay = Relay(authority, lane, start_relay(authority, lane, f"--retention-events={window}"))
+        options = [f"--retention-events={window}", *relay_arguments]
+        relay = Relay(authority, lane, start_relay(authority, lane, *options))
         try:
             yield relay
         finally:

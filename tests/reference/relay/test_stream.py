@@ -1,5 +1,6 @@
 """One stream between outbox and lane: what waits, in what order it goes, and when the log is needed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,12 +48,37 @@ def test_a_hole_needs_the_log() -> None:
     assert [1, 2, 3] == taken(stream)
 
 
-def test_an_unknown_head_keeps_nothing() -> None:
-    """While the lane has to be asked nothing waits, so nothing wrong can be sent."""
-    stream = stream_at(None)
-    stream.offer(events(1, 3))
+def test_an_unknown_head_sends_nothing() -> None:
+    """While the lane has to be asked, what comes waits; what then does not continue the lane is dropped."""
+    fitting, beyond = stream_at(None), stream_at(None)
+    for stream in (fitting, beyond):
+        stream.offer(events(3, 5))
+    before = taken(fitting), fitting.pending
+    fitting.set_head(2)
+    beyond.set_head(0)
 
-    assert ([], 3) == (taken(stream), stream.pending)
+    assert ([], 5) == before
+    assert ([3, 4, 5], []) == (taken(fitting), taken(beyond))
+
+
+def test_a_lane_stalls_while_it_lacks_something_and_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time counts from the moment that something was first lacking, or that something last arrived."""
+    now_s = 100.0
+    monkeypatch.setattr("harness.reference.relay.stream.time.monotonic", lambda: now_s)
+    stream = stream_at(0)
+    now_s += 60
+    idle = stream.stalled_ms
+    stream.offer(events(1, 2))
+    now_s += 0.5
+    lacking = stream.stalled_ms
+    stream.set_head(1)
+    now_s += 0.25
+    partly = stream.stalled_ms
+    stream.set_head(None)
+    asked = stream.stalled_ms
+    stream.set_head(2)
+
+    assert (0, 500, 250, 250, 0) == (idle, lacking, partly, asked, stream.stalled_ms)
 
 
 def test_delivered_events_leave() -> None:

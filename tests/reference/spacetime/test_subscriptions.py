@@ -372,16 +372,3 @@ def test_a_second_server_on_the_data_is_refused(tmp_path: Path) -> None:
         pass
 
     assert "cannot take lock on database" in (tmp_path / "stand-in.log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("defect", "seen"), [("drop_nth_live", [1, 2, 3, 4, 6, 7]), ("repeat_nth_live", [1, 2, 3, 4, 5, 5])]
-)
-def test_defects(tmp_path: Path, defect: str, seen: list[int]) -> None:
-    """Each named defect does what it says and nothing else."""
-    with running_stand_in(tmp_path, "--defect", defect) as stand_in, stand_in.socket() as connection:
-        hello(connection)
-        subscribe(connection, 1, _events_of("x"))
-        stand_in.append("x", 1, 7)
-
-        assert seen == [live_rows(message(connection)[1], "sync_event")[0][1] for _ in range(6)]
