@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,11 @@ from harness.drive.driver import drive
 from harness.evidence.judged_run import judged_run
 from harness.evidence.run_files import RunRequest, read_request, recording_directory, write_request, write_run
 from harness.lanes.deployment import Deployment
-from harness.lanes.profile import load_profile
+from harness.lanes.needs import unmet_needs
+from harness.lanes.profile import Profile, load_profile
 from harness.model.errors import FormatError, LaneError
 from harness.model.names import StreamKey, Topology
-from harness.model.plan import Plan
+from harness.model.plan import Plan, Setting
 from harness.model.run_record import RunRecord
 from harness.recording.manifest import RecordingAbout
 from harness.recording.recorder import Recorder
@@ -46,7 +47,12 @@ class Profiles:
     legacy: str = "legacy-reference"
     target: str = "target-standin"
 
+    def loaded(self) -> Mapping[str, Profile]:
+        """The profiles by seat. Raises UsageError for one that is not known or cannot be read."""
+        return {seat: load_profile(getattr(self, seat)) for seat in _SEATS}
 
+
+_SEATS = ("authority", "legacy", "target")
 STANDARD = Profiles()
 """The embedded reference lanes, which need nothing but this installation."""
 
@@ -71,9 +77,12 @@ class Repeat:
     @property
     def options(self) -> str:
         """The options that name a profile other than the standard one."""
-        chosen = {option: getattr(self.profiles, option) for option in ("authority", "legacy", "target")}
+        chosen = {option: getattr(self.profiles, option) for option in _SEATS}
         words = [(f"--{option}", name) for option, name in chosen.items() if name != getattr(STANDARD, option)]
         return shlex.join(word for pair in words for word in pair)
+
+
+_LanesKey = tuple[Topology, tuple[Setting, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,9 @@ class _SharedLanes:
 class Session:
     """Records plans one after another into a run directory; lanes are kept for the plans that can share them.
 
-    A plan may share lanes with earlier ones when none of its worker and fleet streams was used before: run ids are
-    made fresh by the authority, worker and user ids are fixed by the plan and would go on counting.
+    A plan may share lanes with earlier ones of equal topology and settings when none of its worker and fleet streams
+    was used before: run ids are made fresh by the authority, worker and user ids are fixed by the plan and would go
+    on counting. Lanes with settings are kept only until other ones start, so that at most three deployments run.
     """
 
     def __init__(self, run_directory: Path, profiles: Profiles) -> None:
@@ -96,7 +106,7 @@ class Session:
         self._profiles = profiles
         self._secrets = Secrets()
         self._data = tempfile.TemporaryDirectory(prefix="parity-data-")
-        self._lanes: dict[Topology, _SharedLanes] = {}
+        self._lanes: dict[_LanesKey, _SharedLanes] = {}
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner()
@@ -114,7 +124,8 @@ class Session:
     def record(self, plan: Plan) -> Path:
         """Drive `plan` and seal what was captured; the sealed recording's directory.
 
-        Raises LaneError when a lane does not start. On an interrupt the journal stays readable, unsealed.
+        Raises LaneError when a lane does not start, UsageError for settings that a profile has no knob for
+        (`unmet_needs` names them). On an interrupt the journal stays readable, unsealed.
         """
         return self._runner.run(self._record(plan))
 
@@ -131,23 +142,29 @@ class Session:
         return seal(directory)
 
     async def _lanes_for(self, plan: Plan) -> Deployment:
+        key = plan.topology, tuple(sorted(plan.settings))
         taken = frozenset(stream for stream in plan.streams if StreamKey.parse(stream).kind != "run")
-        shared = self._lanes.pop(plan.topology, None)
+        shared = self._lanes.pop(key, None)
         if shared is not None and (shared.taken & taken or not shared.deployment.healthy):
             await shared.deployment.stop()
             shared = None
         if shared is None:
-            shared = _SharedLanes(await self._start(plan.topology), frozenset())
-        self._lanes[plan.topology] = _SharedLanes(shared.deployment, shared.taken | taken)
+            await self._stop(kept for kept in list(self._lanes) if kept[1])
+            shared = _SharedLanes(await self._start(*key), frozenset())
+        self._lanes[key] = _SharedLanes(shared.deployment, shared.taken | taken)
         return shared.deployment
 
-    async def _start(self, topology: Topology) -> Deployment:
+    async def _start(self, topology: Topology, settings: tuple[Setting, ...]) -> Deployment:
         name = f"{topology}-{uuid.uuid4().hex[:6]}"
+        profiles = {
+            seat: profile.with_settings(setting for setting in settings if setting.seat == seat)
+            for seat, profile in self._profiles.loaded().items()
+        }
         deployment = Deployment(
             topology,
-            authority_profile=load_profile(self._profiles.authority),
-            legacy_profile=load_profile(self._profiles.legacy),
-            target_profile=load_profile(self._profiles.target),
+            authority_profile=profiles["authority"],
+            legacy_profile=profiles["legacy"],
+            target_profile=profiles["target"],
             log_dir=self._run_directory / "lanes" / name,
             data_dir=Path(self._data.name) / name,
             on_secret=self._secrets.add,
@@ -155,10 +172,12 @@ class Session:
         await deployment.start()
         return deployment
 
+    async def _stop(self, keys: Iterable[_LanesKey]) -> None:
+        for key in keys:
+            await self._lanes.pop(key).deployment.stop()
+
     async def _stop_all(self) -> None:
-        for shared in self._lanes.values():
-            await shared.deployment.stop()
-        self._lanes.clear()
+        await self._stop(list(self._lanes))
 
 
 def _nobody(event: str, subject: str, /, side: str | None = None, **detail: object) -> None:
@@ -182,8 +201,10 @@ def about(plan: Plan) -> RecordingAbout:
 def record_run(run_directory: Path, selection: Selection, repeat: Repeat, say: Progress) -> None:
     """Record every plan of `selection` into a new run directory and claim what was recorded.
 
-    A plan whose lanes do not start leaves its place empty, which the judge reports; the others go on.
+    A plan that needs what the chosen profiles lack is said and left out; the run is a partial one then. A plan whose
+    lanes do not start leaves its place empty, which the judge reports; the others go on.
     """
+    selection = _that_can_run(selection, repeat.profiles.loaded(), say)
     write_request(run_directory, run_request(run_directory, selection, repeat))
     failures: dict[str, str] = {}
     with Session(run_directory, repeat.profiles) as session:
@@ -195,6 +216,24 @@ def record_run(run_directory: Path, selection: Selection, repeat: Repeat, say: P
                 failures[plan.name] = str(error)
                 say(f"    could not run: {error}")
     write_run(run_directory, failures)
+
+
+def _that_can_run(selection: Selection, profiles: Mapping[str, Profile], say: Progress) -> Selection:
+    """`selection` without the plans whose needs the profiles do not meet; each of those is said, and their number."""
+    unmet = {plan.name: unmet_needs(plan, profiles) for plan in selection.plans}
+    left_out = tuple(name for name, needs in unmet.items() if needs)
+    if not left_out:
+        return selection
+    for name in left_out:
+        say(f"skipped {name}: {'; '.join(unmet[name])}")
+    say(f"{len(left_out)} of {len(selection.plans)} plans are skipped, since these profiles lack what they need")
+    return replace(
+        selection,
+        plans=tuple(plan for plan in selection.plans if not unmet[plan.name]),
+        # What is left out was part of what should have run, even where no catalogue lists it.
+        catalogue_size=max(selection.catalogue_size, len(selection.plans)),
+        skipped=(*selection.skipped, *left_out),
+    )
 
 
 def run_request(run_directory: Path, selection: Selection, repeat: Repeat) -> RunRequest:

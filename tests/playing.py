@@ -14,6 +14,8 @@ from harness.model.plan import (
     Command,
     CommandStep,
     Expectation,
+    FaultStep,
+    HealStep,
     Plan,
     ReadStep,
     Step,
@@ -22,10 +24,16 @@ from harness.model.plan import (
 )
 from harness.model.subscription import fleets
 from harness.wire.mapping import stream_id
-from tests.encoding import Event, Logged, Page, compact
+from tests.encoding import Event, Logged, Page, compact, stale_frame
 
 DIALECTS = {Side.LEGACY: "topic-ws", Side.TARGET: "spacetime-v1-json"}
 RETENTION_EVENTS = 1024
+CLOSE_CODES = {
+    Side.LEGACY: {"stale_cursor": 4410, "slow_consumer_evicted": 4429, "shutdown": 1001},
+    Side.TARGET: {"shutdown": 1006},
+}
+BUDGET_EVENTS = {"run": 20_000}
+"""What the legacy dialect gives a stream of the kind; 10,000 where none is named."""
 TICK_NS = 1_000_000
 
 
@@ -133,6 +141,8 @@ class Stage:
         self._ordinals = itertools.count(1)
         self._applied: dict[str, int] = {}
         self._live: list[Link] = []
+        self._down: dict[str, list[Link]] = {}
+        self._boots = itertools.count(1)
 
     def play(self) -> None:
         """Carries out the plan."""
@@ -144,8 +154,27 @@ class Stage:
     def _now(self) -> int:
         return next(self._ordinals)
 
+    def _setting(self, side: Side, knob: str, default: int) -> int:
+        given = (one.value for one in self.plan.settings if (one.seat, one.knob) == (side.value, knob))
+        return next(given, default)
+
+    def window(self, side: Side) -> int:
+        """How many events of a stream the lane of a side keeps."""
+        return self._setting(side, "retention_events", RETENTION_EVENTS)
+
+    def budget(self, stream: str) -> int:
+        """The replay budget of a stream on the legacy side."""
+        of_class = BUDGET_EVENTS.get(stream.partition(":")[0], 10_000)
+        return self._setting(Side.LEGACY, "replay_budget_events", of_class)
+
     def _ready(self, side: Side) -> None:
-        detail = {"profile": f"{side}-reference", "retention_events": RETENTION_EVENTS, "dialect": DIALECTS[side]}
+        detail = {
+            "profile": f"{side}-reference",
+            "retention_events": self.window(side),
+            "dialect": DIALECTS[side],
+            "close_codes": CLOSE_CODES[side],
+            "boot_id": f"boot-{next(self._boots)}",
+        }
         self.note("service_ready", f"lane/{side}", side, **detail)
 
     def note(self, event: str, subject: str, side: Side | None = None, **detail: Any) -> None:
@@ -179,8 +208,38 @@ class Stage:
             case BarrierStep():
                 for authority in self.authorities.values():
                     self._sentinels(authority, step)
+                for side in SIDES:
+                    self.note("barrier_reached", str(step.number), side, relay=f"relay/{side}", streams=1)
+            case FaultStep():
+                self._take_down(step)
+            case HealStep():
+                self._bring_back(step)
             case ReadStep():
                 self._read(step)
+
+    def _take_down(self, step: FaultStep) -> None:
+        """Kills or stops a lane: every connection to it ends."""
+        side = Side(step.fault.subject.partition("/")[2])
+        self.note("fault", step.fault.subject, side, step=step.index, name=step.name, kind=step.fault.kind)
+        code = 1006 if step.fault.kind == "kill" else CLOSE_CODES[side]["shutdown"]
+        self._down[step.name] = [link for link in self._live if link.side is side]
+        self._live = [link for link in self._live if link.side is not side]
+        for link in self._down[step.name]:
+            self._end(link, "lane", code)
+        self.note("fault_proven", step.fault.subject, side, step=step.index, name=step.name, proof="gone")
+
+    def _bring_back(self, step: HealStep) -> None:
+        """Starts the lane again: it holds what the log has, and every client comes back to where it was."""
+        links = self._down.pop(step.name)
+        side = links[0].side
+        self._ready(side)
+        self.note("healed", f"lane/{side}", side, step=step.index, name=step.name, proof="back")
+        for link in links:
+            numbers = [event.seq for _, event in link.placed()]
+            self._connect(link.row, max([*numbers, link.row["cursor"]]), link.row["attempt"] + 1)
+
+    def _end(self, link: Link, closed_by: str, code: int) -> None:
+        link.row.update(closed_by=closed_by, code=code, closed_ns=self._now() * TICK_NS)
 
     def _sentinels(self, authority: Authority, step: BarrierStep) -> None:
         for stream in step.streams:
@@ -230,7 +289,8 @@ class Stage:
             own = self.plan.topology.authority_of(link.side) == authority.name and link.row["topic"] == topic
             if own and logged.seq > link.row["cursor"]:
                 kind = "message" if link.side is Side.LEGACY else "transaction"
-                heads = [] if link.side is Side.LEGACY else [(topic, logged.seq, 0)]
+                floor = max(logged.seq - self.window(link.side), 0)
+                heads = [] if link.side is Side.LEGACY else [(topic, logged.seq, floor)]
                 link.messages.append(Message(self._now(), kind, [_delivered(logged)], heads))
                 self._apply(link, logged.seq)
 
@@ -243,8 +303,19 @@ class Stage:
 
     def _subscribe(self, step: SubscribeStep, side: Side) -> None:
         cursor = self._applied.get(step.subscriber, 0) if step.cursor is None else step.cursor
-        self._live.append(self._open(side, "subscriber", step.subscriber, step.index, step.stream, cursor, step.until))
-        self._replay(self._live[-1])
+        row = {"side": side, "purpose": "subscriber", "subscriber": step.subscriber, "step": step.index}
+        self._connect({**row, "stream": step.stream, "until": step.until}, cursor, 1)
+
+    def _connect(self, wish: dict[str, Any], cursor: int, attempt: int) -> None:
+        """Opens connections until one is not told that its cursor is stale."""
+        purpose, subscriber, step, stream = (wish[name] for name in ("purpose", "subscriber", "step", "stream"))
+        link = self._open(Side(wish["side"]), purpose, subscriber, step, stream, cursor, wish["until"])
+        link.row["attempt"] = attempt
+        self._live.append(link)
+        again = self._replay(link)
+        if again is not None:
+            self._live.remove(link)
+            self._connect(wish, again, attempt + 1)
 
     def _open(
         self, side: Side, purpose: str, subscriber: str, step: int, stream: str, cursor: int, until: int | None
@@ -277,24 +348,34 @@ class Stage:
         self.links.append(link)
         return link
 
-    def _replay(self, link: Link) -> None:
+    def _replay(self, link: Link) -> int | None:
+        """What a connection gets when it opens; the cursor to go on from, where it is told that its own is stale."""
         topic, cursor = link.row["topic"], link.row["cursor"]
         authority = self.authorities[self.plan.topology.authority_of(link.side)]
-        events = [_delivered(logged) for logged in authority.logs.get(topic, []) if logged.seq > cursor]
+        log = authority.logs.get(topic, [])
+        floor = max(len(log) - self.window(link.side), 0)
+        events = [_delivered(logged) for logged in log if logged.seq > max(cursor, floor)]
         opened = self._now()
         link.row["accepted_ns"] = opened * TICK_NS
         if link.side is Side.LEGACY:
             link.messages.append(Message(opened, "hello"))
+            budget = self.budget(link.row["stream"])
+            if cursor < floor or len(log) - cursor > budget:
+                frame = stale_frame(topic, cursor, floor, len(log), budget)
+                link.messages.append(Message(self._now(), "raw", text=frame))
+                self._end(link, "lane", CLOSE_CODES[Side.LEGACY]["stale_cursor"])
+                return max(floor, len(log) - budget)
             for event in events:
                 link.messages.append(Message(self._now(), "message", [event]))
         else:
             link.messages.append(Message(self._now(), "identity"))
-            head = [(topic, len(authority.logs[topic]), 0)] if topic in authority.logs else []
+            head = [(topic, len(log), floor)] if log else []
             link.messages.append(Message(opened, "snapshot", events[::-1], head))
             link.messages.sort(key=lambda message: message.kind != "identity")
             link.messages[0].ordinal, link.messages[1].ordinal = sorted(m.ordinal for m in link.messages)
         for event in events:
             self._apply(link, event.seq)
+        return None
 
     def _read(self, step: ReadStep) -> None:
         for stream in step.streams:
@@ -316,24 +397,27 @@ class Stage:
         authority = self.authorities[self.plan.topology.authority_of(side)]
         topic = authority.topic(stream)
         log = authority.logs.get(topic, [])
+        floor = max(len(log) - self.window(side), 0)
         if side is Side.LEGACY:
             row = self._exchange("heads", "lane/legacy", side, step.index, stream)
             row["path"] = f"/internal/v1/khala/topics/{quote(topic, safe='')}/messages?after_seq=18446744073709551615"
-            _answer(row, 200, {"topic": topic, "head_cursor": len(log) or None, "oldest_available_cursor": 0})
-            self._replay(self._open(side, "content", f"content:{stream}", step.index, stream, 0, len(log)))
+            _answer(row, 200, {"topic": topic, "head_cursor": len(log) or None, "oldest_available_cursor": floor})
+            wish = {"side": side, "purpose": "content", "subscriber": f"content:{stream}", "step": step.index}
+            self._connect({**wish, "stream": stream, "until": len(log)}, 0, 1)
         else:
             row = self._exchange("content", "lane/target", side, step.index, stream)
             row["path"] = "/v1/database/sync/sql"
-            row["events"] = [_delivered(logged) for logged in log][::-1]
+            row["events"] = [_delivered(logged) for logged in log[floor:]][::-1]
 
     def _read_heads(self, step: ReadStep) -> None:
         row = self._exchange("heads", "lane/target", Side.TARGET, step.index, None)
         row["path"] = "/v1/database/sync/sql"
         logs = self.authorities[self.plan.topology.authority_of(Side.TARGET)].logs
-        row["heads"] = [(topic, len(log), 0) for topic, log in logs.items()]
+        window = self.window(Side.TARGET)
+        row["heads"] = [(topic, len(log), max(len(log) - window, 0)) for topic, log in logs.items()]
 
     def _exchange(self, purpose: str, service: str, side: Side | None, step: int, stream: str | None) -> dict[str, Any]:
-        ordinal = self._now()
+        ordinal, answered = self._now(), self._now()
         row = {
             "ordinal": ordinal,
             "id": len(self.exchanges),
@@ -352,7 +436,8 @@ class Stage:
             "status": 200,
             "outcome": "ok",
             "response_body": b"",
-            "answered_ns": self._now() * TICK_NS,
+            "closed_ordinal": answered,
+            "answered_ns": answered * TICK_NS,
         }
         self.exchanges.append(row)
         return row

@@ -1,13 +1,15 @@
 """A run as phases: recorded side by side with what could not be, claimed, judged, rendered."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import harness.session
-from harness.catalogue.catalogue import select
+from harness.catalogue.catalogue import Selection, select
 from harness.model.errors import UsageError
 from harness.model.names import Topology
+from harness.model.plan import Plan, Setting
 from harness.model.run_record import Verdict
 from harness.session import STANDARD, Profiles, Repeat, Session, analyze, record_run
 
@@ -69,6 +71,50 @@ def test_plans_share_lanes_unless_their_workers_meet(tmp_path: Path) -> None:
         session.record(worker)
 
         assert (1, 2) == (shared, len(list(logs.iterdir())))
+
+
+def with_settings(plan: Plan, *settings: Setting) -> Plan:
+    return replace(plan, scenario=f"{plan.scenario}-{len(settings)}", settings=settings)
+
+
+def test_plans_with_other_settings_get_other_lanes(tmp_path: Path) -> None:
+    """Equal settings share lanes whatever their order; others do not, and lanes without settings are kept beside."""
+    small = (Setting("legacy", "retention_events", 8), Setting("target", "retention_events", 8))
+    (plain,) = select(["retry-and-conflict"], [Topology.MIRRORED]).plans
+    started: list[int] = []
+    with Session(tmp_path, STANDARD) as session:
+        logs = tmp_path / "lanes"
+        for plan in (plain, with_settings(plain, *small), replace(plain, scenario="x", settings=small[::-1])):
+            session.record(plan)
+            started.append(len(list(logs.iterdir())))
+        session.record(replace(plain, scenario="y"))
+        started.append(len(list(logs.iterdir())))
+
+    assert [1, 2, 2, 2] == started
+
+
+def test_plan_that_the_profiles_cannot_serve_is_a_counted_skip(tmp_path: Path) -> None:
+    """A knob that no profile has leaves the plan out: it is named, counted, and the run is partial."""
+    bare = changed_profile(tmp_path, "legacy-reference", 'retention_events = "--retention-events"\n', "")
+    (plain,) = select(["retry-and-conflict"], [Topology.MIRRORED]).plans
+    small = with_settings(plain, Setting("legacy", "retention_events", 8))
+    said: list[str] = []
+    record_run(tmp_path / "run", Selection((plain, small), 2, ()), Repeat(profiles=Profiles(legacy=bare)), said.append)
+    record = analyze(tmp_path / "run")
+
+    assert said[0].startswith(f"skipped {small.name}: legacy.retention_events has to be set, and the knobs of")
+    assert "1 of 2 plans are skipped, since these profiles lack what they need" == said[1]
+    assert (Verdict.PARITY, "1 of 2 scenarios") == (record.verdict, record.partial)
+
+
+def test_run_of_nothing_but_skips_is_not_green(tmp_path: Path) -> None:
+    """Where no plan could run, nothing was compared."""
+    (plain,) = select(["retry-and-conflict"], [Topology.MIRRORED]).plans
+    impossible = with_settings(plain, Setting("target", "replay_budget_events", 8))
+    record_run(tmp_path / "run", Selection((impossible,), 1, ()), Repeat(), lambda _: None)
+    record = analyze(tmp_path / "run")
+
+    assert (Verdict.UNKNOWN, "0 of 1 scenarios") == (record.verdict, record.partial)
 
 
 def test_run_directory_is_never_used_twice(tmp_path: Path) -> None:

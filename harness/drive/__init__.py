@@ -1,4 +1,4 @@
-"""Interprets a plan: commands, subscribers, barriers, reads; records all of it and concludes nothing.
+"""Interprets a plan: commands, subscribers, faults, barriers, reads; records all of it and concludes nothing.
 
 What it writes into the timeline (event, subject: detail), beside what `lanes` says of its services:
 
@@ -12,6 +12,8 @@ What it writes into the timeline (event, subject: detail), beside what `lanes` s
 * `subscription_closed`, `<step>/<side>`: subscriber, stream, reason, applied, seen, attempts
 * `undecodable`, `<step>/<side>`: connection, error
 * `unread`, stream: step, service, why
+* `unsupported`, `<step>/<side>`: what, subscriber (an acknowledgement where the dialect keeps none)
+* `fault`, `fault_proven`, `fault_unproven`, `healed`, `heal_failed`, subject of the fault: `harness.model.timeline`
 * `stall`, `harness`: ms
 * `run_finished` and `interrupted`, plan; `aborted`, plan: error
 

@@ -1,7 +1,9 @@
 """One authority of the topology: commands, sentinels and its log, through recorded exchanges."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from itertools import count
 from urllib.parse import quote
 
 from harness.drive.calls import Accepted, accepted, command_call
@@ -15,6 +17,9 @@ from harness.recording.recorder import Recorder
 from harness.wire.log_rows import log_events
 
 LOG_PAGE_EVENTS = 1000
+# For so long a command with an idempotency key is sent again while no answer comes.
+RESEND_DEADLINE_S = 30.0
+_RESEND_PAUSES_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5)
 _TOKEN_KEPT_S = 60.0
 
 
@@ -35,16 +40,35 @@ class AuthorityClient:
         return stream.topic(await self.progress.run_id(stream.name) if stream.kind == "run" else "")
 
     async def send(self, command: Command, *, purpose: str, step: int, writer: str | None = None) -> Accepted | None:
-        """Sends `command` once; what the answer says if it was accepted, else None.
+        """Sends `command`; what the answer says if it was accepted, else None.
 
-        Raises LaneError when the run that it appends to has no id in time.
+        One that has an idempotency key is sent again while no answer comes, for `RESEND_DEADLINE_S` or until the
+        process has died; every attempt is an exchange of its own. Raises LaneError when the run that it appends to
+        has no id in time.
         """
         run_id = await self.progress.run_id(command.subject) if command.do == "append" else None
         call = command_call(command, run_id)
-        headers = {"Authorization": f"Bearer {self._token(command.user)}", "Content-Type": "application/json"}
-        request = Request("POST", call.path, headers, purpose, call.body, step, writer, stream=str(command.stream))
-        answer = await self._http.exchange(request)
+        give_up_s = time.monotonic() + RESEND_DEADLINE_S
+        for attempt in count(1):
+            known = self._bearer(command.user) if command.token == "user" else {}
+            headers = {**known, "Content-Type": "application/json"}
+            request = Request(
+                "POST", call.path, headers, purpose, call.body, step, writer, attempt, str(command.stream)
+            )
+            answer = await self._http.exchange(request)
+            is_last = command.key is None or self.progress.is_gone or time.monotonic() >= give_up_s
+            if answer.status is not None or is_last:
+                break
+            await asyncio.sleep(_RESEND_PAUSES_S[min(attempt, len(_RESEND_PAUSES_S)) - 1])
         return self._noted(command, answer)
+
+    async def checkpoint(self, stream: StreamKey, *, user: int, step: int) -> None:
+        """Reads the authority's own checkpoint of a run's stream (contract, 1.5), as `user`, who owns it.
+
+        Raises LaneError as `topic` does.
+        """
+        path = f"/internal/v1/projectors/checkpoints/{quote(await self.progress.run_id(stream.name), safe='')}"
+        await self._http.exchange(Request("GET", path, self._bearer(user), "checkpoint", step=step, stream=str(stream)))
 
     async def log_pages(self, stream: StreamKey, *, purpose: str, step: int) -> AsyncIterator[bytes]:
         """The bodies of the log's pages of `stream`, from the first event to the head that each page names.
@@ -80,6 +104,9 @@ class AuthorityClient:
             return
         self._recorder.event("bound", f"run:{name}", authority=self.name, id=said.run_id)
         self.progress.bind(name, said.run_id)
+
+    def _bearer(self, user: int) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token(user)}"}
 
     def _token(self, user: int) -> str:
         now_s = time.monotonic()

@@ -39,6 +39,11 @@ class Progress:
         self._gone = why
         self._wake()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is known that the authority will answer no more."""
+        return self._gone is not None
+
     def note(self, command: Command, answer: Accepted) -> None:
         """Moves the streams of an accepted command forward; a repeated answer moves nothing."""
         if answer.seq is not None:

@@ -1,4 +1,4 @@
-"""The final read, from outside every subscriber: log, lane-reported heads and floors, and a lane's own content."""
+"""Reads from outside every subscriber: log, lane-reported heads and floors, checkpoints, a lane's own content."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from harness.drive.authority import AuthorityClient
+from harness.drive.checkpoints import Checkpoints
+from harness.drive.database import DatabaseClient, sql_text
 from harness.drive.dialects import Reader, wire_stream
 from harness.drive.exchange import Answer, HttpService, Request
 from harness.drive.subscriber import Ask, Subscriber
@@ -30,32 +32,43 @@ _CONTENT_POLICY = Policy(reconnect_max=10_000)
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Reads over one deployment; `lanes` are the HTTP sides of the lanes."""
+    """Reads over one deployment; `lanes` are the HTTP sides of the lanes, `databases` those that are databases."""
 
     plan: Plan
     deployment: Deployment
     recorder: Recorder
     authorities: dict[str, AuthorityClient]
     lanes: dict[Side, HttpService]
+    databases: dict[Side, DatabaseClient]
+    checkpoints: Checkpoints
     group: asyncio.TaskGroup
 
     async def run(self, step: ReadStep) -> None:
         """Reads every stream of `step`; what cannot be read is missing in the recording, and the timeline says so."""
         gate = asyncio.Semaphore(_STREAMS_AT_ONCE)
-        tables = [self._head_table(step, side) for side in SIDES if self.deployment.lane(side).dialect != TOPIC_WS]
         streams = [self._stream(step, StreamKey.parse(stream), gate) for stream in step.streams]
-        await asyncio.gather(*tables, *streams)
+        tables = [self._head_table(step, side) for side in self.databases]
+        own = self._own_checkpoints(step)
+        await asyncio.gather(*tables, *streams, self.checkpoints.read_table(step.index), own)
 
     async def heads(self, step: BarrierStep) -> None:
-        """Reads the heads and floors that the lanes name now, when every writer rests and every feed has drained."""
-        tables = [self._head_table(step, side) for side in SIDES if self.deployment.lane(side).dialect != TOPIC_WS]
+        """Reads the heads and floors that the lanes name now, when every writer rests and every feed has drained.
+
+        Beside them each authority's checkpoints of the runs.
+        """
+        tables = [self._head_table(step, side) for side in self.databases]
         topics = [
             self._head_of(step, StreamKey.parse(stream), side)
             for stream in step.streams
             for side in SIDES
             if self.deployment.lane(side).dialect == TOPIC_WS
         ]
-        await asyncio.gather(*tables, *topics)
+        await asyncio.gather(*tables, *topics, self._own_checkpoints(step))
+
+    async def _own_checkpoints(self, step: ReadStep | BarrierStep) -> None:
+        runs = [key for key in map(StreamKey.parse, step.streams) if key.kind == "run"]
+        reads = [self.checkpoints.read_own(key, user=self._owner(key), step=step.index) for key in runs]
+        await asyncio.gather(*reads)
 
     async def _head_of(self, step: BarrierStep, stream: StreamKey, side: Side) -> None:
         try:
@@ -87,8 +100,8 @@ class Reads:
             head = await self._topic_head(step, stream, side, topic)
             await self._topic_content(step, stream, lane, topic, head)
         else:
-            query = f"SELECT * FROM sync_event WHERE stream_id = {_sql_text(wire_stream(lane, topic))}"
-            await self._sql(step, lane, query, "content", str(stream))
+            query = f"SELECT * FROM sync_event WHERE stream_id = {sql_text(wire_stream(lane, topic))}"
+            await self.databases[side].sql(query, purpose="content", step=step.index, stream=str(stream))
 
     # the legacy dialect
 
@@ -126,16 +139,7 @@ class Reads:
     # the target dialect
 
     async def _head_table(self, step: ReadStep | BarrierStep, side: Side) -> None:
-        await self._sql(step, self.deployment.lane(side), "SELECT * FROM stream_head", "heads", None)
-
-    async def _sql(
-        self, step: ReadStep | BarrierStep, lane: LaneHandle, query: str, purpose: str, stream: str | None
-    ) -> None:
-        token = self.deployment.secrets.target_token("parity-reader")
-        path = f"/v1/database/{quote(lane.database or '', safe='')}/sql"
-        headers = {"Authorization": f"Bearer {token}"}
-        request = Request("POST", path, headers, purpose, query.encode(), step.index, stream=stream)
-        await self.lanes[lane.side].exchange(request)
+        await self.databases[side].sql("SELECT * FROM stream_head", purpose="heads", step=step.index)
 
     def _owner(self, stream: StreamKey) -> int:
         """Whose stream it is: readers of the legacy lane need their owner's user id (contract 7.1)."""
@@ -152,10 +156,6 @@ def _users(plan: Plan, stream: StreamKey) -> Iterator[int]:
     for step in plan.steps:
         if isinstance(step, CommandStep) and step.command.stream == stream:
             yield step.command.user
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _retry_after_s(body: bytes) -> float:

@@ -1,7 +1,10 @@
-"""What a relay says of itself. Its status is polled, as there is no push; polls are no exchanges of the recording."""
+"""What a relay says of itself, and how it is held. Its status is polled, as there is no push.
+
+Calls of its control API are no exchanges of the recording; what is done to a relay is in the timeline.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,6 +15,8 @@ from harness.lanes.process import Service
 
 POLL_INTERVAL_S = 0.008
 _ANSWER_DEADLINE_S = 2.0
+# A hold is answered once nothing is in flight any more.
+_HOLD_ANSWER_DEADLINE_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,14 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class RelayStatus:
-    """Positions by topic; empty where the relay did not answer."""
+    """Positions by topic; empty, and `held` and `pending` None, where the relay did not answer."""
 
     appended: Mapping[str, int] = field(default_factory=dict)
     retained_from: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
+    held: bool | None = None
+    pending: int | None = None
+    lane_boot_id: str | None = None
 
 
 class RelayClient:
@@ -45,10 +53,9 @@ class RelayClient:
     def __init__(self, handle: RelayHandle, path: Sequence[Service]) -> None:
         self.side = handle.side
         self._path = path
-        self._url = f"{handle.url}/status"
+        self._url = handle.url
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {handle.control_token}"},
-            timeout=aiohttp.ClientTimeout(total=_ANSWER_DEADLINE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -67,7 +74,7 @@ class RelayClient:
         try:
             async with asyncio.timeout(deadline_s):
                 while dues:
-                    status = await self._status()
+                    status = await self.status()
                     dues = [due for due in dues if not due.is_met(status)]
                     if not dues or any(service.died.is_set() for service in self._path):
                         break
@@ -76,18 +83,51 @@ class RelayClient:
             pass
         return dues, status
 
-    async def _status(self) -> RelayStatus:
+    async def status(self) -> RelayStatus:
+        """What it reports now."""
+        return await self._asked("GET", "/status", None, _ANSWER_DEADLINE_S)
+
+    async def hold(self, after: tuple[str, int] | None = None) -> RelayStatus:
+        """Makes it stand still: now, or once the lane has event (topic, number) of `after` and none of it beyond."""
+        body = {} if after is None else {"after": {"stream": after[0], "seq": after[1]}}
+        return await self._asked("POST", "/hold", body, _HOLD_ANSWER_DEADLINE_S)
+
+    async def release(self) -> RelayStatus:
+        """Lets it go on."""
+        return await self._asked("POST", "/release", {}, _ANSWER_DEADLINE_S)
+
+    async def until(self, wanted: Callable[[RelayStatus], bool], deadline_s: float) -> RelayStatus | None:
+        """The first report that is `wanted`; None when none was within the deadline."""
         try:
-            async with self._session.get(self._url, allow_redirects=False) as answer:
+            async with asyncio.timeout(deadline_s):
+                while not wanted(status := await self.status()):
+                    await asyncio.sleep(POLL_INTERVAL_S)
+                return status
+        except TimeoutError:
+            return None
+
+    async def _asked(self, method: str, path: str, body: Mapping[str, object] | None, deadline_s: float) -> RelayStatus:
+        timeout = aiohttp.ClientTimeout(total=deadline_s)
+        try:
+            async with self._session.request(
+                method, self._url + path, json=body, timeout=timeout, allow_redirects=False
+            ) as answer:
                 report = await answer.json(content_type=None)
         except (aiohttp.ClientError, OSError, ValueError):
             return RelayStatus()
-        if not isinstance(report, dict):
-            return RelayStatus()
-        error = report.get("last_error")
-        return RelayStatus(
-            _positions(report.get("appended")), _positions(report.get("retained_from")), error if error else None
-        )
+        return _status(report) if isinstance(report, dict) else RelayStatus()
+
+
+def _status(report: Mapping[str, Any]) -> RelayStatus:
+    error, held, pending, lane = (report.get(name) for name in ("last_error", "held", "pending", "lane_boot_id"))
+    return RelayStatus(
+        _positions(report.get("appended")),
+        _positions(report.get("retained_from")),
+        last_error=error if error else None,
+        held=held if isinstance(held, bool) else None,
+        pending=pending if type(pending) is int else None,
+        lane_boot_id=lane if isinstance(lane, str) else None,
+    )
 
 
 def _positions(raw: Any) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -27,6 +27,7 @@ CLOSE_DEADLINE_S = 4.0
 UNDECODABLE_NOTED_MAX = 20
 _FROM_LANE, _FROM_HARNESS, _TEXT = 0, 1, 1
 _NEVER = 1 << 64
+_REFUSING_NOBODY: Callable[[], bool] = bool
 # The lane's last word on a connection; what follows is a matter of policy.
 _STALE, _REFUSED, _LOST = "stale", "refused", "lost"
 _INTERRUPTED = "interrupted"
@@ -58,11 +59,18 @@ class Subscriber:
     """One subscription; `run` lives as long as it does.
 
     `applied` is the last number that a client which stops at a gap would have applied, `seen` the highest that was
-    delivered. A rebootstrap, and a snapshot that begins above the cursor, move `applied` to the floor.
+    delivered. A rebootstrap moves `applied` to where it goes on, a snapshot that begins above the cursor to its floor.
+    A refusal is final unless the subscription stood before, or its lane is out of order by plan (`in_outage`).
     """
 
     def __init__(
-        self, ask: Ask, lane: LaneHandle, secrets: RunSecrets, recorder: Recorder, lane_died: asyncio.Event
+        self,
+        ask: Ask,
+        lane: LaneHandle,
+        secrets: RunSecrets,
+        recorder: Recorder,
+        lane_died: asyncio.Event,
+        in_outage: Callable[[], bool] = _REFUSING_NOBODY,
     ) -> None:
         self.ask = ask
         self.side = lane.side
@@ -77,6 +85,7 @@ class Subscriber:
         self._secrets = secrets
         self._recorder = recorder
         self._lane_died = lane_died
+        self._in_outage = in_outage
         self._wire_stream = wire_stream(lane, ask.reader.topic)
         self._until = _NEVER if ask.until is None else ask.until
         self._goal = _NEVER
@@ -87,6 +96,8 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
         self._cursor = ask.cursor
         self._rebootstraps = 0
+        self._rebootstraps_in_vain = 0
+        self._began_anew_at = ask.cursor
         self._failures = 0
         self._undecodable = 0
         self._last_word = _LOST
@@ -170,7 +181,7 @@ class Subscriber:
             shook = _Handshake(
                 refusal.response.status_code, _headers(refusal.response), bytes(refusal.response.body or b"")
             )
-            self._last_word = _REFUSED if 400 <= refusal.response.status_code < 500 else _LOST
+            self._last_word = self._refusal() if 400 <= refusal.response.status_code < 500 else _LOST
         except (OSError, TimeoutError, WebSocketException) as failure:
             error = f"{type(failure).__name__}: {failure}"
         except asyncio.CancelledError:
@@ -243,10 +254,10 @@ class Subscriber:
                     socket.leave("until")
             case Stale():
                 self._last_word = _STALE
-                self._cursor = event.oldest_available_cursor
+                self._cursor = _middle_of_what_is_served(event)
                 socket.leave(_STALE)
             case Refused():
-                self._last_word = _LOST if self.opened else _REFUSED
+                self._last_word = self._refusal()
                 socket.leave(_REFUSED)
 
     def _move_to_floor(self, batch: Batch) -> None:
@@ -262,6 +273,9 @@ class Subscriber:
             self._recorder.event("undecodable", self.name, self.side, connection=row, error=str(error))
 
     # policy
+
+    def _refusal(self) -> str:
+        return _LOST if self.opened or self._in_outage() else _REFUSED
 
     def _why_end(self, attempts: int) -> str | None:
         """Why there is no further connection, or None; prepares the cursor of the next one."""
@@ -282,9 +296,11 @@ class Subscriber:
 
     def _why_not_rebootstrap(self) -> str | None:
         self._rebootstraps += 1
-        if self._rebootstraps > self.ask.policy.rebootstrap_max:
+        went_on = self.applied > self._began_anew_at
+        self._rebootstraps_in_vain = 1 if went_on else self._rebootstraps_in_vain + 1
+        if self._rebootstraps_in_vain > self.ask.policy.rebootstrap_max:
             return "rebootstrap_max"
-        self.applied = self._cursor
+        self.applied = self._began_anew_at = self._cursor
         return None
 
     async def _why_stop_waiting(self) -> str | None:
@@ -335,6 +351,16 @@ class Subscriber:
             reason=end.reason,
             error=error,
         )
+
+
+def _middle_of_what_is_served(stale: Stale) -> int:
+    """Where a client begins anew: half-way between the lowest cursor that is served now and the head.
+
+    What lies below comes from a snapshot of the authority, which a client takes elsewhere. The lowest cursor itself
+    would be stale again as soon as one more event is appended.
+    """
+    lowest = max(stale.oldest_available_cursor, stale.head_cursor - stale.replay_budget_events)
+    return lowest + max(stale.head_cursor - lowest, 0) // 2
 
 
 def _headers(answer: Any) -> Mapping[str, str]:

@@ -14,6 +14,8 @@ from harness.drive.dialects import Route
 OPEN_DEADLINE_S = 10.0
 CLOSE_DEADLINE_S = 2.0
 _PING_INTERVAL_S = 20.0
+# A snapshot of a million events fits; what a lane merely claims to send is not waited for.
+MESSAGE_BYTES_MAX = 1 << 30
 
 Sink = Callable[["TappedSocket", int, bytes], None]
 """Called with opcode (1 text, 2 binary) and data of every whole message, as received, valid UTF-8 or not."""
@@ -37,6 +39,7 @@ class TappedSocket(ClientConnection):
         super().__init__(protocol, **options)
         self._sink = sink
         self._fragments: list[Frame] = []
+        self._ending: asyncio.TimerHandle | None = None
         self.over: asyncio.Future[str] = self.loop.create_future()
 
     def process_event(self, event: Event) -> None:
@@ -53,6 +56,13 @@ class TappedSocket(ClientConnection):
             except Exception as error:
                 if not self.over.done():
                     self.over.set_exception(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. Once the connection is over for the protocol, the lane has a little time to close it."""
+        super().data_received(data)
+        # The library would wait for the lane to do so, for ever if need be.
+        if self._ending is None and self.protocol.close_expected():
+            self._ending = self.loop.call_later(CLOSE_DEADLINE_S, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
@@ -107,7 +117,7 @@ async def open_socket(route: Route, sink: Sink) -> TappedSocket:
         user_agent_header="lane-parity",
         compression=None,
         proxy=None,
-        max_size=None,
+        max_size=MESSAGE_BYTES_MAX,
         open_timeout=OPEN_DEADLINE_S,
         close_timeout=CLOSE_DEADLINE_S,
         ping_interval=_PING_INTERVAL_S,

@@ -6,5 +6,5 @@ A deployment tells its listener (event: detail), with subjects `authority/<name>
   dialect, database, retention_events, replay_budget_events, max_payload_bytes, close_codes
 * `published`: database, bytes
 * `service_died`: exit_code, log_tail
-* `service_stopped`: exit_code
+* `service_stopped`: exit_code; also where a plan killed or stopped it (`service_ready` follows when it is back)
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from harness.model.errors import LaneError, UsageError
 from harness.model.names import SIDES, Side, Topology
 
 _PUBLISH_DEADLINE_S = 10.0
+_HEALTH_PATHS = {SPACETIME_V1_JSON: "/v1/ping"}
 
 
 class EventSink(Protocol):
@@ -89,6 +90,8 @@ class Deployment:
         self._facts: dict[str, Mapping[str, Any]] = {}
         self._secrets: RunSecrets | None = None
         self._secrets_dir: tempfile.TemporaryDirectory[str] | None = None
+        self.outages: set[str] = set()
+        """Subjects that a planned fault has in its grip, kept by who plans it: what ends there is no death."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -141,8 +144,9 @@ class Deployment:
 
     @property
     def healthy(self) -> bool:
-        """Whether every service of the deployment runs."""
-        return bool(self._services) and all(service.alive for service in self._services.values())
+        """Whether every service of the deployment runs, and no planned fault was left unhealed."""
+        running = [service.alive for service in self._services.values()]
+        return bool(running) and all(running) and not self.outages
 
     def service(self, subject: str) -> Service:
         """The process behind `authority/<name>`, `lane/<side>` or `relay/<side>`. Raises LaneError if there is none."""
@@ -151,12 +155,43 @@ class Deployment:
             raise LaneError(f"no service {subject!r} in this deployment; there are {known}")
         return self._services[subject]
 
+    async def kill(self, subject: str) -> int | None:
+        """Ends that service at once, as a planned act; its exit code. Its port is kept for `restart`.
+
+        Raises LaneError when it does not run.
+        """
+        service = self._running(subject)
+        return await self._taken_down(service, service.kill())
+
+    async def end(self, subject: str) -> int | None:
+        """Ends that service in order, as a planned act; its exit code. Its port is kept for `restart`.
+
+        Raises LaneError when it does not run.
+        """
+        service = self._running(subject)
+        return await self._taken_down(service, service.stop())
+
+    async def pause(self, subject: str) -> None:
+        """Lets that service stand still until `resume`. Raises LaneError when it does not run."""
+        await self._running(subject).pause()
+
+    async def resume(self, subject: str) -> None:
+        """Lets a paused service go on."""
+        await self.service(subject).resume()
+
     async def restart(self, subject: str) -> Ready:
         """Stops that service if it runs, starts it on the same port with the same data, and announces it again."""
         service = self.service(subject)
         await service.restart()
         self._announce(service)
         return service.ready
+
+    def health_url(self, subject: str) -> str:
+        """An address of that service that is answered, with whatever status, while it works."""
+        what, _, seat = subject.partition("/")
+        dialect = self._lane_profiles[Side(seat)].dialect if what == "lane" else ""
+        path = "/status" if what == "relay" else _HEALTH_PATHS.get(dialect, "/healthz")
+        return self.service(subject).ready.url + path
 
     def authority_url(self, name: str) -> str:
         """Base URL of the authority `shared`, `legacy` or `target`."""
@@ -209,9 +244,22 @@ class Deployment:
         self._announce(service)
         return service.ready
 
+    def _running(self, subject: str) -> Service:
+        service = self.service(subject)
+        if not service.alive:
+            raise LaneError(f"{subject} does not run (exit code {service.exit_code}); restart it first")
+        return service
+
+    async def _taken_down(self, service: Service, ending: Coroutine[Any, Any, int | None]) -> int | None:
+        exit_code = await ending
+        service.reserve_port()
+        self._say("service_stopped", service.subject, exit_code=exit_code)
+        return exit_code
+
     async def _stop_service(self, service: Service) -> None:
         stopped_now = service.alive
         exit_code = await service.stop()
+        service.release_port()
         if stopped_now:
             self._say("service_stopped", service.subject, exit_code=exit_code)
 

@@ -46,7 +46,7 @@ def relay_command(profile: Profile, secrets: RunSecrets, authority_url: str, lan
         options += ["--database", profile.database, "--signing-key-file", str(secrets.signing_key_file)]
     options += ["--control-token-file", str(secrets.control_token_file)]
     options += _option("--retention-events", profile.retention_events)
-    return lambda port: [*_module(RELAY_MODULE), *options, "--port", str(port)]
+    return lambda port: [*_module(RELAY_MODULE), *options, "--port", str(port), *profile.relay_arguments]
 
 
 def child_environment() -> dict[str, str]:

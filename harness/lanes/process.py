@@ -1,16 +1,18 @@
-"""A service as a child process: ready line, log, death notice, stop ladder, restart on the same port."""
+"""A service as a child process: ready line, log, death notice, stop ladder, pause, restart on the same port."""
 
 import asyncio
 import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.lanes.standstill import Standstill
 from harness.model.errors import LaneError
 
 READY_DEADLINE_S = 10.0
@@ -60,6 +62,8 @@ class Service:
         self._watchers: tuple[asyncio.Task[None], ...] = ()
         self._ready: Ready | None = None
         self._stopping = False
+        self._standstill: Standstill | None = None
+        self._reserved_port: socket.socket | None = None
 
     @property
     def ready(self) -> Ready:
@@ -72,6 +76,13 @@ class Service:
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Of the latest process, whatever its ready line said. Raises LaneError before the first start."""
+        if self._process is None:
+            raise LaneError(f"{self.subject} has not been started; start it first")
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -93,13 +104,19 @@ class Service:
             self._stopping = True
             await self._end(signal.SIGKILL)
             raise
+        finally:
+            self.release_port()
         watch = asyncio.create_task(self._watch(self._process))
         self._watchers = (watch, asyncio.create_task(self._drain(self._process)))
         return self._ready
 
     async def stop(self) -> int | None:
-        """SIGTERM, after `STOP_GRACE_S` SIGKILL to the whole group; the exit code (None = it never ran)."""
+        """SIGTERM, after `STOP_GRACE_S` SIGKILL to the whole group; the exit code (None = it never ran).
+
+        One that stands still goes on first, or the signal would wait for ever.
+        """
         self._stopping = True
+        await self.resume()
         await self._end(signal.SIGTERM)
         if self._watchers:
             _, hanging = await asyncio.wait(self._watchers, timeout=STOP_GRACE_S)
@@ -114,9 +131,49 @@ class Service:
         await self._end(signal.SIGKILL)
         return await self.stop()
 
+    async def pause(self) -> None:
+        """SIGSTOP to the whole group, until `resume`. Raises LaneError when it does not run.
+
+        However the harness ends, the group goes on and can be ended.
+        """
+        if self._process is None or not self.alive:
+            raise LaneError(f"{self.subject} does not run, so that it cannot be paused; start it first")
+        if self._standstill is None:
+            self._standstill = await Standstill.of_group(self._process.pid)
+
+    async def resume(self) -> None:
+        """SIGCONT to the whole group, if it was paused."""
+        standstill, self._standstill = self._standstill, None
+        if standstill is not None:
+            await standstill.end()
+
+    def reserve_port(self) -> None:
+        """Keeps the port of an ended process for its next life: nobody else is given it, whoever connects is refused.
+
+        Does nothing while the process runs, or when somebody else was quicker.
+        """
+        port = urlsplit(self.ready.url).port
+        if self.alive or port is None or self._reserved_port is not None:
+            return
+        reserved = socket.socket()
+        # With it the next life may bind beside us, as neither of the two listens by then.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            reserved.bind(("127.0.0.1", port))
+            self._reserved_port = reserved
+        except OSError:
+            reserved.close()
+
+    def release_port(self) -> None:
+        """Gives up a port that was kept."""
+        if self._reserved_port is not None:
+            self._reserved_port.close()
+            self._reserved_port = None
+
     async def restart(self) -> Ready:
         """Stops what still runs, then starts again on the same port, with the same arguments and data."""
         await self.stop()
+        self.reserve_port()
         port = urlsplit(self.ready.url).port or 0
         return await self.start(port)
 

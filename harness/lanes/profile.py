@@ -1,13 +1,14 @@
 """What a lane or an authority is said to be: a TOML file, read strictly."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.model.errors import UsageError
+from harness.model.plan import Setting
 
 AUTHORITY_HTTP = "authority-http"
 TOPIC_WS = "topic-ws"
@@ -20,6 +21,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "adapter": (EMBEDDED,),
 }
 _COUNTS = ("retention_events", "replay_budget_events", "max_payload_bytes")
+_WANTED = {
+    "arguments": "a list of texts",
+    "relay_arguments": "a list of texts",
+    "close_codes": "a table of close codes",
+    "knobs": "a table of options, each beginning with --",
+}
+_LISTS = ("arguments", "relay_arguments")
 _NEEDED = {
     AUTHORITY_HTTP: (),
     TOPIC_WS: ("retention_events",),
@@ -55,6 +63,42 @@ class Profile:
     """Path of the program to publish, inside the package `harness`."""
     arguments: tuple[str, ...] = ()
     """Given to the process as they are."""
+    relay_arguments: tuple[str, ...] = ()
+    """Given to the relay that feeds this lane."""
+    knobs: Mapping[str, str] = field(default_factory=dict)
+    """What a plan may set, by name with its unit, and the option that sets it; limits named above are knobs too."""
+
+    def with_settings(self, settings: Iterable[Setting]) -> Self:
+        """This profile with the knobs of `settings` turned, whatever seat they name.
+
+        Raises UsageError for a knob that it does not have, naming those that it has, and for a limit below 1.
+        """
+        changed = self
+        for setting in settings:
+            changed = changed._turned(setting.knob, setting.value)
+        return changed
+
+    def with_defect(self, defect: str) -> Self:
+        """This profile with a defect of its service (`name`) or of its relay (`relay.name`) switched on."""
+        place, dot, name = defect.partition(".")
+        told = "relay_arguments" if dot and place == "relay" else "arguments"
+        if not (name if dot else place) or (dot and place != "relay"):
+            raise UsageError(f"{self.name}+{defect}: a defect is a name, or relay.<name>; write profile+defect")
+        changes: dict[str, Any] = {told: (*getattr(self, told), "--defect", name or place)}
+        return replace(
+            self, name=f"{self.name}+{defect}", declared=f"{self.declared}, defect {defect} switched on", **changes
+        )
+
+    def _turned(self, knob: str, value: int) -> Self:
+        if knob not in self.knobs:
+            known = ", ".join(self.knobs) or "none"
+            raise UsageError(f"profile {self.name} has no knob {knob!r}, its knobs are {known}; choose another profile")
+        if knob not in _COUNTS:
+            return replace(self, arguments=(*self.arguments, f"{self.knobs[knob]}={value}"))
+        if value < 1:
+            raise UsageError(f"{knob} is set to {value}, it must be a whole number from 1; correct the plan's settings")
+        changes: dict[str, Any] = {knob: value}
+        return replace(self, **changes)
 
 
 def known_profiles() -> tuple[str, ...]:
@@ -66,8 +110,18 @@ def known_profiles() -> tuple[str, ...]:
 def load_profile(name_or_path: str) -> Profile:
     """The profile of that name, or the one in that TOML file (anything with a `/` or ending in `.toml`).
 
-    Raises UsageError naming the known profiles, or the file and the key that is wrong.
+    `<profile>+<defect>` switches a defect of its service on, `<profile>+relay.<defect>` one of the relay that feeds it;
+    the profile says so wherever it is shown. Raises UsageError naming the known profiles, or the file and the key that
+    is wrong.
     """
+    place, *defects = name_or_path.split("+")
+    profile = _loaded(place)
+    for defect in defects:
+        profile = profile.with_defect(defect)
+    return profile
+
+
+def _loaded(name_or_path: str) -> Profile:
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         return _profile(name_or_path, _text(Path(name_or_path)))
     if name_or_path not in known_profiles():
@@ -99,7 +153,8 @@ def _profile(file: str, text: str) -> Profile:
     for key in _NEEDED[raw["dialect"]]:
         if not raw.get(key):
             raise UsageError(f"{file}: {key} is missing, and a lane of dialect {raw['dialect']} needs it; add it")
-    return Profile(**{**raw, "arguments": tuple(raw.get("arguments", ()))})
+    lists = {key: tuple(raw.get(key, ())) for key in _LISTS}
+    return Profile(**{**raw, **lists})
 
 
 def _refuse_wrong_keys(file: str, raw: Mapping[str, Any]) -> None:
@@ -123,16 +178,18 @@ def _refuse_wrong_value(file: str, key: str, value: object) -> None:
 def _wanted(key: str) -> str:
     if key in _COUNTS:
         return "a whole number from 1"
-    return {"arguments": "a list of texts", "close_codes": "a table of close codes"}.get(key, "a text")
+    return _WANTED.get(key, "a text")
 
 
 def _fits(key: str, value: object) -> bool:
     if key in _COUNTS:
         return _is_count(value)
-    if key == "arguments":
+    if key in _LISTS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if key == "close_codes":
         return isinstance(value, dict) and all(_is_count(code) for code in value.values())
+    if key == "knobs":
+        return isinstance(value, dict) and all(isinstance(o, str) and o.startswith("--") for o in value.values())
     return isinstance(value, str)
 
 

@@ -96,6 +96,8 @@ class Finding:
     clauses: tuple[str, ...] = ()
     suffers: str = ""
     """What a client would suffer."""
+    stage: str = ""
+    """Where on its way an event was lost, or `ambiguous: …`; empty where the finding is not about a loss."""
     rule: str | None = None
     """The rule of the contract that permits it, proposed by the check; the judge decides."""
     grade: Grade = Grade.DIVERGENCE

@@ -36,7 +36,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One authenticated HTTP command.
+    """One HTTP command, with a token of `user` (`token`: `none` = without any, which must be refused; N2).
 
     `subject` is the plan name of the run or worker (`r1`, `w1`); `payload` is JSON text, sent verbatim
     (None = member left out).
@@ -50,6 +50,7 @@ class Command:
     key: str | None = None
     expected_previous_seq: int | None = None
     status: str | None = None
+    token: Literal["user", "none"] = "user"
 
     @property
     def stream(self) -> StreamKey:
@@ -67,7 +68,10 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a subscriber behaves (architecture, section 3)."""
+    """How a subscriber behaves (architecture, section 3).
+
+    `rebootstrap_max`: so many stale answers in a row it bears before an event comes in between (S10).
+    """
 
     reconnect_max: int = 50
     rebootstrap_max: int = 2
@@ -269,12 +273,12 @@ class Plan:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """Every stream the plan appends to or subscribes to, in order of first use."""
+        """Every stream the plan appends to or subscribes to, in order of first use; refused commands append to none."""
         return tuple(dict.fromkeys(self._streams()))
 
     def _streams(self) -> Iterator[str]:
         for step in self.steps:
-            if isinstance(step, CommandStep):
+            if isinstance(step, CommandStep) and step.expect.outcome != "refused":
                 yield str(step.command.stream)
                 if step.command.stream.kind == "worker":
                     yield str(StreamKey("fleet", str(step.command.user)))

@@ -83,6 +83,30 @@ class CommandExercise:
     refused: int
     indefinite: int
     logged: int
+    retried: int = 0
+    """Commands that were sent more than once, because no answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultExercise:
+    """One fault of the plan: whether it took effect, what went on meanwhile, and whether everything came back."""
+
+    name: str
+    kind: str
+    subject: str
+    """`lane/target`, `authority/shared`, `wire/legacy` …"""
+    proof: str
+    """What was seen of it; empty when nothing was."""
+    healed: bool
+    """It is over; true also where it ends by itself."""
+    live_after: bool
+    """A later barrier was reached by every open subscription and every feed."""
+    problem: str
+    """Why it was not proven or could not be ended, else empty."""
+    lasted_ms: int | None
+    """From its beginning to its end; None where one of them was not noted."""
+    commands: int
+    """Commands and sentinels that were under way while it was going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +230,8 @@ class DivergenceClass:
     message: str
     suffers: str
     clauses: tuple[str, ...]
+    stages: tuple[str, ...] = ()
+    """Where its events were lost, in order of appearance; empty where it is not about a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +263,7 @@ class ScenarioRecord:
     findings: int
     explained: int
     stall_ms_max: int
+    faults: tuple[FaultExercise, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

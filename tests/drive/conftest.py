@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,11 @@ class Tape:
 
     def events(self, event: str) -> list[Row]:
         """Rows of the timeline with that event, their detail parsed."""
-        rows = [row for row in self.rows("timeline") if row["event"] == event]
+        return self.events_of([event])
+
+    def events_of(self, events: Collection[str]) -> list[Row]:
+        """Rows of the timeline with any of those events, in order, their detail parsed."""
+        rows = [row for row in self.rows("timeline") if row["event"] in events]
         return [{**row, "detail": json.loads(row["detail"])} for row in rows]
 
 

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from harness.model.names import SIDES, Side, Topology
 from harness.model.plan import (
+    AckStep,
     After,
     BarrierStep,
     Command,
     CommandStep,
     Expectation,
+    Fault,
+    FaultKind,
+    FaultStep,
+    HealStep,
     Plan,
     Policy,
     ReadStep,
@@ -66,6 +72,29 @@ def barrier(*streams: str, number: int = 1, deadline_s: float = 10.0) -> StepOf:
 
 def read(*streams: str) -> StepOf:
     return lambda index: ReadStep(index, streams or ("run:r1",))
+
+
+def fault(kind: FaultKind, subject: str, after: After | None = None, name: str = "it") -> StepOf:
+    return lambda index: FaultStep(index, name, Fault(kind, subject), after)
+
+
+def wire_fault(kind: FaultKind, side: Side, seq: int, subscriber: str | None = None, name: str = "it") -> StepOf:
+    """At event `seq` of run r1."""
+    return lambda index: FaultStep(index, name, Fault(kind, f"wire/{side}", subscriber, "run:r1", seq))
+
+
+def heal(name: str = "it", after: After | None = None) -> StepOf:
+    return lambda index: HealStep(index, name, after)
+
+
+def ack(
+    subscriber: str,
+    seq: int | None = None,
+    stream: str = "run:r1",
+    sides: tuple[Side, ...] = SIDES,
+    expect: Literal["kept", "ignored", "refused"] = "kept",
+) -> StepOf:
+    return lambda index: AckStep(index, subscriber, sides, stream, seq, expect)
 
 
 def isolated(mirrored: Plan) -> Plan:

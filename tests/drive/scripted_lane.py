@@ -42,7 +42,7 @@ def message(seq: int, payload: str = "{}", topic: str = TOPIC) -> bytes:
     return f'{head}{payload},"published_at":"2026-02-25T12:00:00Z"}}}}'.encode()
 
 
-def stale(requested: int, oldest: int, head: int) -> bytes:
+def stale(requested: int, oldest: int, head: int, budget: int = 20000) -> bytes:
     frame = {
         "type": "stale_cursor",
         "topic": TOPIC,
@@ -51,7 +51,7 @@ def stale(requested: int, oldest: int, head: int) -> bytes:
         "head_cursor": head,
         "reason_codes": ["retention_floor_breach"],
         "replay_lag": head - requested,
-        "replay_budget_events": 20000,
+        "replay_budget_events": budget,
         "qos_tier": "warm",
     }
     return json.dumps(frame, separators=(",", ":")).encode()

@@ -53,7 +53,9 @@ def test_sentinel_is_sent_after_every_command_before_it(tape: Tape) -> None:
     purposes = [
         row["purpose"]
         for row in tape.rows("exchanges_opened")
-        if row["service"] == "authority/legacy" and row["stream"] == "run:r1" and row["purpose"] != "control"
+        if row["service"] == "authority/legacy"
+        and row["stream"] == "run:r1"
+        and row["purpose"] in ("command", "sentinel")
     ]
 
     assert ["command", "command", "sentinel", "command", "sentinel"] == purposes

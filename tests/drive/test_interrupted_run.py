@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from harness.recording.journal import JournalContents, read_journal
 from harness.recording.manifest import JOURNAL_FILE
 
@@ -26,18 +28,28 @@ def until(condition: Callable[[], bool]) -> bool:
     return True
 
 
+def state(pid: int) -> str:
+    """The kernel's letter for a process; empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a signal made the process stop where it was."""
+    return state(pid) == "T"
+
+
 def gone(pid: int) -> bool:
     """Whether no such process runs; one that only waits to be reaped has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+    return state(pid) in ("", "Z")
 
 
 @contextmanager
-def under_way(directory: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+def under_way(directory: Path, *paused: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A run in the middle of its commands, and the processes of its services."""
-    command = [sys.executable, "-m", "tests.drive.interrupted_run", str(directory)]
+    command = [sys.executable, "-m", "tests.drive.interrupted_run", str(directory), *paused]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as running:
         try:
@@ -46,6 +58,7 @@ def under_way(directory: Path) -> Iterator[tuple[subprocess.Popen[str], list[int
             journal = directory / "recording" / JOURNAL_FILE
             assert 5 == len(pids)
             assert until(lambda: journal.stat().st_size > 250_000)
+            assert until(lambda: len(paused) == sum(map(stands_still, pids)))
             yield running, pids
         finally:
             running.kill()
@@ -92,3 +105,17 @@ def test_a_killed_harness_takes_its_services_with_it(tmp_path: Path) -> None:
     assert not journal.complete
     assert journal.tables["exchanges_opened"].num_rows > 10
     assert journal.tables["frames"].num_rows > 10
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_service_that_stands_still_does_not_outlive_the_harness(tmp_path: Path, stop: signal.Signals) -> None:
+    """A paused process hears no request to end: it is made to go on first, even where the harness is killed."""
+    with under_way(tmp_path, "lane/target") as (running, pids):
+        running.send_signal(stop)
+        running.wait(DEADLINE_S)
+
+        assert until(lambda: all(map(gone, pids)))
+
+    events = journal_of(tmp_path).tables["timeline"].column("event").to_pylist()
+    assert "fault_proven" in events
+    assert ("interrupted" in events) is (stop is signal.SIGINT)

@@ -38,6 +38,7 @@ def told(
     cursor: int = 0,
     until: int | None = None,
     rules: Policy = QUICK,
+    in_outage: Callable[[], bool] = bool,
     story: Story,
 ) -> ScriptedLane:
     """Runs one subscriber against the scripts, and `story` beside it; answers with the lane."""
@@ -48,7 +49,7 @@ def told(
             lanes.append(lane)
             reader = Reader(StreamKey("run", "r1"), TOPIC, 1, "reader")
             ask = Ask("subscriber", 7, reader, cursor, until, rules)
-            one = Subscriber(ask, lane.handle, RunSecrets(directory), tape.recorder, asyncio.Event())
+            one = Subscriber(ask, lane.handle, RunSecrets(directory), tape.recorder, asyncio.Event(), in_outage)
             one.start(group)
             await story(one, lane)
             await one.close("unsubscribed")
@@ -60,6 +61,10 @@ def told(
 async def ends(one: Subscriber, _: ScriptedLane) -> None:
     while one.ended is None:
         await asyncio.sleep(0.002)
+
+
+async def seen(one: Subscriber, _: ScriptedLane) -> None:
+    assert await one.reached(51, 5)
 
 
 def reasons(tape: Tape) -> list[str]:
@@ -126,18 +131,32 @@ def test_how_a_lane_closed_is_recorded(tape: Tape, tmp_path: Path) -> None:
     assert [("lane", 4429), ("lane", 1006), ("harness", 1000)] == ends_seen
 
 
-def test_a_stale_cursor_is_answered_from_the_floor(tape: Tape, tmp_path: Path) -> None:
-    """A rebootstrap asks for the oldest cursor that the lane can serve."""
+@pytest.mark.parametrize(
+    ("oldest", "head", "budget", "cursor"),
+    [(40, 50, 20000, 45), (40, 50, 10, 45), (40, 50, 8, 46), (40, 50, 0, 50), (0, 50, 4, 48), (60, 50, 5, 60)],
+)
+def test_a_rebootstrap_goes_on_half_way_between_what_is_served_and_the_head(
+    tape: Tape, tmp_path: Path, oldest: int, head: int, budget: int, cursor: int
+) -> None:
+    """Served is from the oldest cursor that is left, or from the lowest that the budget reaches, up to the head."""
+    told_stale = says(stale(0, oldest, head, budget), code=4410)
+    lane = told(tape, tmp_path, told_stale, says(hello(cursor), message(51)), until=51, story=seen)
+
+    assert [0, cursor] == lane.cursors
+
+
+def test_a_stale_subscription_comes_to_its_end(tape: Tape, tmp_path: Path) -> None:
+    """One stale answer, one rebootstrap, and the subscription ends where it was to end."""
     lane = told(
         tape,
         tmp_path,
         says(stale(0, 40, 50), code=4410),
-        says(hello(40), message(41)),
-        until=41,
+        says(hello(45), message(46)),
+        until=46,
         story=ends,
     )
 
-    assert [0, 40] == lane.cursors
+    assert [0, 45] == lane.cursors
     assert ["until"] == reasons(tape)
     assert 4410 == tape.rows("connections_closed")[0]["code"]
 
@@ -146,8 +165,21 @@ def test_rebootstraps_are_bounded(tape: Tape, tmp_path: Path) -> None:
     """A lane that is stale for ever is given up."""
     lane = told(tape, tmp_path, says(stale(0, 40, 50), code=4410), story=ends)
 
-    assert [0, 40, 40] == lane.cursors
+    assert [0, 45, 45] == lane.cursors
     assert ["rebootstrap_max"] == reasons(tape)
+
+
+def test_an_event_in_between_makes_a_rebootstrap_count_anew(tape: Tape, tmp_path: Path) -> None:
+    """A client that moves on is in no loop, however often the window turns over under it."""
+    told_stale = [says(stale(0, 40, 50), code=4410)]
+    for cursor in (45, 55, 65):
+        told_stale.append(
+            says(hello(cursor), message(cursor + 1), stale(cursor + 1, cursor + 5, cursor + 15), code=4410)
+        )
+    lane = told(tape, tmp_path, *told_stale, says(hello(75), message(76)), until=76, story=ends)
+
+    assert [0, 45, 55, 65, 75] == lane.cursors
+    assert ["until"] == reasons(tape)
 
 
 def test_reconnects_are_bounded(tape: Tape, tmp_path: Path) -> None:
@@ -170,6 +202,32 @@ def test_a_refused_handshake_is_recorded_and_final(tape: Tape, tmp_path: Path) -
     )
     assert closed["code"] is None
     assert ["refused"] == reasons(tape)
+
+
+@pytest.mark.parametrize("refusal", [HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY])
+def test_a_later_refusal_is_tried_again(tape: Tape, tmp_path: Path, refusal: HTTPStatus) -> None:
+    """A subscription that stood is taken up again by its policy, though a lane that refills refuses it for a while."""
+    lane = told(
+        tape,
+        tmp_path,
+        vanishes(hello(), message(1)),
+        refusal,
+        refusal,
+        says(hello(1), message(2)),
+        until=2,
+        story=ends,
+    )
+
+    assert [0, 1, 1, 1] == lane.cursors
+    assert ["until"] == reasons(tape)
+
+
+def test_no_refusal_is_final_during_an_outage(tape: Tape, tmp_path: Path) -> None:
+    """A lane that the plan has broken refuses a new subscription only for now; the policy still bounds it."""
+    always = told(tape, tmp_path, HTTPStatus.FORBIDDEN, in_outage=lambda: True, story=ends)
+
+    assert 1 + QUICK.reconnect_max == len(always.cursors)
+    assert ["reconnect_max"] == reasons(tape)
 
 
 def test_a_server_error_is_tried_again(tape: Tape, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ class Heard:
 
     held: str = ""
     status: int = 200
+    silent: int = 0
+    """So many requests it hangs up on, without an answer."""
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     commands: list[str] = field(default_factory=list)
@@ -35,6 +37,10 @@ class Heard:
         async with self.changed:
             self.commands.append(name)
             self.changed.notify_all()
+        if self.silent:
+            self.silent -= 1
+            assert request.transport is not None
+            request.transport.abort()
         if name == self.held:
             await self.let_go.wait()
         self.answered.append(name)
@@ -63,9 +69,9 @@ async def authority(tape: Tape, directory: Path, name: str, heard: Heard) -> Asy
         await runner.cleanup()
 
 
-def step(writer: str, number: int) -> CommandStep:
+def step(writer: str, number: int, key: str | None = None) -> CommandStep:
     """A command whose answer depends on nothing; its subject is how it is heard."""
-    return CommandStep(number, writer, Command("heartbeat", f"{writer}{number}"))
+    return CommandStep(number, writer, Command("heartbeat", f"{writer}{number}", key=key))
 
 
 def told(tape: Tape, directory: Path, story: Callable[[Writers], Awaitable[None]], *authorities: Heard) -> None:
@@ -183,3 +189,67 @@ def test_nothing_given_is_drained_at_once(tape: Tape, tmp_path: Path) -> None:
     told(tape, tmp_path, lambda writers: writers.drain(), heard)
 
     assert [] == heard.commands
+
+
+def attempts(tape: Tape) -> list[tuple[int, int, str]]:
+    """Step, attempt and outcome of every exchange."""
+    outcomes = {row["id"]: row["outcome"] for row in tape.rows("exchanges_closed")}
+    return [(row["step"], row["attempt"], outcomes[row["id"]]) for row in tape.rows("exchanges_opened")]
+
+
+def test_keyed_command_without_answer_is_sent_again(tape: Tape, tmp_path: Path) -> None:
+    """Every attempt is an exchange of its own, and the writer's next command waits for the last of them."""
+    heard = Heard(silent=2)
+
+    async def story(writers: Writers) -> None:
+        writers.give(step("w", 1, key="k1"))
+        writers.give(step("w", 2, key="k2"))
+        await writers.drain()
+
+    told(tape, tmp_path, story, heard)
+
+    assert [(1, 1, "indefinite"), (1, 2, "indefinite"), (1, 3, "ok"), (2, 1, "ok")] == attempts(tape)
+
+
+def test_command_without_key_is_never_sent_twice(tape: Tape, tmp_path: Path) -> None:
+    """What may have taken effect cannot be repeated: it stays indefinite."""
+    heard = Heard(silent=1)
+
+    async def story(writers: Writers) -> None:
+        writers.give(step("w", 1))
+        writers.give(step("w", 2))
+        await writers.drain()
+
+    told(tape, tmp_path, story, heard)
+
+    assert [(1, 1, "indefinite"), (2, 1, "ok")] == attempts(tape)
+
+
+def test_resending_is_bounded(tape: Tape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority that never answers is given up, command by command."""
+    monkeypatch.setattr("harness.drive.authority.RESEND_DEADLINE_S", 0.1)
+    heard = Heard(silent=1000)
+
+    async def story(writers: Writers) -> None:
+        writers.give(step("w", 1, key="k1"))
+        await writers.drain()
+
+    told(tape, tmp_path, story, heard)
+    outcomes = {outcome for _, _, outcome in attempts(tape)}
+
+    assert {"indefinite"} == outcomes
+    assert 2 < len(attempts(tape)) < 10
+
+
+@pytest.mark.parametrize("status", [409, 503])
+def test_answer_is_an_answer_whatever_it_says(tape: Tape, tmp_path: Path, status: int) -> None:
+    """A key is no reason to ask again where the authority has spoken."""
+    heard = Heard(status=status)
+
+    async def story(writers: Writers) -> None:
+        writers.give(step("w", 1, key="k1"))
+        await writers.drain()
+
+    told(tape, tmp_path, story, heard)
+
+    assert ["w1"] == heard.commands

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from harness.lanes.deployment import Deployment
@@ -17,6 +18,7 @@ from harness.lanes.profile import Profile, load_profile
 from harness.lanes.secrets import OWNER_SUBJECT
 from harness.model.errors import LaneError, UsageError
 from harness.model.names import SIDES, Side, Topology
+from harness.model.plan import Setting
 
 AUTHORITY = load_profile("authority-reference")
 LEGACY = load_profile("legacy-reference")
@@ -219,5 +221,84 @@ def test_secrets_are_gone_afterwards(tmp_path: Path) -> None:
             file = lanes.secrets.signing_key_file
             assert file.exists()
         assert not file.exists()
+
+    run(story)
+
+
+def test_planned_ends_are_no_deaths_and_come_back(tmp_path: Path) -> None:
+    """A kill and an orderly stop are told as stops with their exit codes; each comes back where it was."""
+    listener = Listener()
+
+    async def story() -> None:
+        async with deployment(tmp_path, listener=listener) as lanes:
+            killed, ended = lanes.service("lane/target").ready, lanes.service("authority/shared").ready
+            codes = await lanes.kill("lane/target"), await lanes.end("authority/shared")
+            assert (-9, 0) == codes
+            assert not lanes.healthy
+            again = [await lanes.restart(subject) for subject in ("lane/target", "authority/shared")]
+            assert [killed.url, ended.url] == [ready.url for ready in again]
+            assert lanes.healthy
+
+    run(story)
+
+    assert -9 == next(detail["exit_code"] for said, *_, detail in listener.said if said == "service_stopped")
+    assert [] == listener.subjects("service_died")
+
+
+def test_what_is_down_cannot_be_taken_down(tmp_path: Path) -> None:
+    """Who breaks what is broken already is told so."""
+
+    async def story() -> None:
+        async with deployment(tmp_path) as lanes:
+            await lanes.kill("relay/legacy")
+            for act in (lanes.kill, lanes.end, lanes.pause):
+                with pytest.raises(LaneError, match=r"relay/legacy does not run \(exit code -9\); restart it first"):
+                    await act("relay/legacy")
+
+    run(story)
+
+
+def test_every_service_says_that_it_is_there(tmp_path: Path) -> None:
+    """The health address of each is answered while it works."""
+
+    async def story() -> None:
+        async with deployment(tmp_path) as lanes:
+            urls = [lanes.health_url(f"{what}/{side}") for what in ("lane", "relay") for side in SIDES]
+            async with aiohttp.ClientSession() as session:
+                statuses = [(await session.get(url)).status for url in [*urls, lanes.health_url("authority/shared")]]
+            assert [200, 200, 401, 401, 200] == statuses
+
+    run(story)
+
+
+def test_planned_outage_is_not_healthy(tmp_path: Path) -> None:
+    """As long as a fault has a service in its grip nobody else may use the lanes, though all processes run."""
+
+    async def story() -> None:
+        async with deployment(tmp_path) as lanes:
+            lanes.outages.add("relay/target")
+            assert not lanes.healthy
+            lanes.outages.clear()
+            assert lanes.healthy
+
+    run(story)
+
+
+def test_settings_reach_the_processes(tmp_path: Path) -> None:
+    """The command line of a running service shows the knobs that were turned."""
+    legacy = LEGACY.with_settings(
+        [Setting("legacy", "replay_budget_events", 5), Setting("legacy", "poll_max_limit", 7)]
+    )
+    target = TARGET.with_settings([Setting("target", "retention_events", 9)])
+
+    async def story() -> None:
+        async with deployment(tmp_path, legacy=legacy, target=target) as lanes:
+            lines = {
+                subject: Path(f"/proc/{lanes.service(subject).pid}/cmdline").read_text().split("\0")
+                for subject in ("lane/legacy", "relay/target")
+            }
+            assert "--poll-max-limit=7" in lines["lane/legacy"]
+            assert "5" == lines["lane/legacy"][lines["lane/legacy"].index("--replay-budget-events") + 1]
+            assert "9" == lines["relay/target"][lines["relay/target"].index("--retention-events") + 1]
 
     run(story)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -249,5 +250,85 @@ def test_nothing_is_left_when_a_start_is_cancelled(tmp_path: Path) -> None:
             await starting
 
         assert gone(int(service.log_tail()))
+
+    run(story)
+
+
+def kernel_state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_paused_service_stands_still_until_it_goes_on(tmp_path: Path) -> None:
+    """The whole group is stopped and told to go on; pausing twice is pausing once."""
+
+    async def story() -> None:
+        service = tiny(tmp_path, OBEDIENT)
+        ready = await service.start()
+        await service.pause()
+        await service.pause()
+        await until(lambda: kernel_state(ready.pid) == "T")
+        await service.resume()
+        await until(lambda: kernel_state(ready.pid) != "T")
+
+        assert service.alive
+        assert -signal.SIGTERM == await service.stop()
+
+    run(story)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_paused_service_can_be_ended(tmp_path: Path, end: str) -> None:
+    """SIGTERM would wait for ever in one that stands still, so it goes on first; no grace has to pass."""
+
+    async def story() -> None:
+        service = tiny(tmp_path, OBEDIENT)
+        ready = await service.start()
+        await service.pause()
+        exit_code = await getattr(service, end)()
+
+        assert gone(ready.pid)
+        assert exit_code == (-signal.SIGTERM if end == "stop" else -signal.SIGKILL)
+
+    run(story)
+
+
+def test_what_does_not_run_cannot_be_paused(tmp_path: Path) -> None:
+    """Nor can its process be named before there is one."""
+
+    async def story() -> None:
+        service = tiny(tmp_path, OBEDIENT)
+        with pytest.raises(LaneError, match="does not run, so that it cannot be paused"):
+            await service.pause()
+        with pytest.raises(LaneError, match="has not been started"):
+            _ = service.pid
+
+    run(story)
+
+
+LISTENING = READY + (
+    "import socket\nserver = socket.socket()\nserver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+    "server.bind(('127.0.0.1', int(sys.argv[1])))\nserver.listen()\nready(server.getsockname()[1])\n"
+    "import signal; signal.pause()\n"
+)
+
+
+def test_the_port_of_a_killed_service_is_kept_for_it(tmp_path: Path) -> None:
+    """Whoever connects meanwhile is refused, nobody else is given the port, and the next life listens on it."""
+
+    async def story() -> None:
+        service = tiny(tmp_path, LISTENING)
+        port = int((await service.start()).url.rpartition(":")[2])
+        await service.kill()
+        service.reserve_port()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises(OSError, match="in use"), socket.socket() as stranger:
+            stranger.bind(("127.0.0.1", port))
+        again = await service.restart()
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await service.stop()
+
+        assert again.url.endswith(f":{port}")
 
     run(story)
