@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.model.names import SIDES, Side, Topology
-from harness.model.plan import BarrierStep, Command, CommandStep, Plan, ReadStep, Step, SubscribeStep
+from harness.model.plan import BarrierStep, Command, CommandStep, Plan, ReadStep, Setting, Step, SubscribeStep
 from harness.recording.manifest import RecordingAbout
 from harness.recording.reader import Recording, open_recording
 from harness.recording.sealing import write_recording
@@ -39,10 +39,12 @@ def run_plan(
     topology: Topology = Topology.MIRRORED,
     appends: int = 5,
     clauses: tuple[str, ...] = ("N1", "N3", "INV-07"),
+    settings: tuple[Setting, ...] = (),
+    rests: bool = False,
 ) -> Plan:
     """`run:r1` with one subscriber from the start, some appends, then `steps`, a barrier and the final read.
 
-    Step indexes of `steps` are given out here.
+    Step indexes of `steps` are given out here. `rests`: a barrier comes before `steps` too.
     """
     own: list[Step] = [
         CommandStep(0, "main", Command("create_run", "r1")),
@@ -53,16 +55,25 @@ def run_plan(
             )
             for n in range(appends)
         ),
+        *((BarrierStep(0, 1, ("run:r1",)),) if rests else ()),
         *steps,
     ]
-    streams = _plan(own, topology, clauses).streams
-    own += [BarrierStep(0, 1, streams), ReadStep(0, streams)]
-    return _plan(own, topology, clauses)
+    streams = _plan(own, topology, clauses, settings).streams
+    own += [BarrierStep(0, 2 if rests else 1, streams), ReadStep(0, streams)]
+    return _plan(own, topology, clauses, settings)
 
 
-def _plan(steps: Iterable[Step], topology: Topology, clauses: tuple[str, ...]) -> Plan:
+def _plan(steps: Iterable[Step], topology: Topology, clauses: tuple[str, ...], settings: tuple[Setting, ...]) -> Plan:
     numbered = tuple(replace(step, index=index) for index, step in enumerate(steps))
-    return Plan("built", "a plan built by hand", clauses, topology, 1, numbered)
+    return Plan("built", "a plan built by hand", clauses, topology, 1, numbered, settings=settings)
+
+
+def limited(retention_events: int, replay_budget_events: int | None = None) -> tuple[Setting, ...]:
+    """Both lanes keep as many events; the legacy lane has that replay budget, if one is named."""
+    windows = tuple(Setting(side.value, "retention_events", retention_events) for side in SIDES)
+    if replay_budget_events is None:
+        return windows
+    return (*windows, Setting("legacy", "replay_budget_events", replay_budget_events))
 
 
 class World(Stage):
@@ -124,6 +135,19 @@ class World(Stage):
         self.links.append(again)
         return again
 
+    def exchanged(
+        self, purpose: str, service: str, step: int, stream: str | None, side: Side | None = None, **columns: Any
+    ) -> dict[str, Any]:
+        """One more exchange, after all that there is."""
+        row = self._exchange(purpose, service, side, step, stream)
+        row.update(columns)
+        return row
+
+    def noted(self, event: str, subject: str, at_ns: int, side: Side | None = None, **detail: Any) -> None:
+        """A row of the timeline that says what happened at an instant."""
+        self.note(event, subject, side, **detail)
+        self.timeline[-1]["at_ns"] = at_ns
+
     def write(self, directory: Path, tables: dict[str, pa.Table] | None = None) -> Recording:
         """Seals everything, or `tables` instead, as a recording and opens it."""
         plan_json = self.plan.to_json()
@@ -167,7 +191,9 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
 
 def _spaced(row: dict[str, Any]) -> dict[str, Any]:
     """The row with room behind its ordinal, so that a message may become several frames."""
-    return {**row, "ordinal": row["ordinal"] * ORDINAL_SPACING}
+    closed = row.get("closed_ordinal")
+    spaced = {"ordinal": row["ordinal"] * ORDINAL_SPACING}
+    return {**row, **spaced, "closed_ordinal": closed and closed * ORDINAL_SPACING}
 
 
 def _frame_row(link: Link, message: Message, index: int, data: bytes) -> dict[str, Any]:

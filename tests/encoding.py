@@ -61,6 +61,33 @@ def topic_message(event: Event) -> bytes:
     ).encode()
 
 
+def stale_frame(
+    topic: str,
+    cursor: int,
+    floor: int,
+    head: int,
+    budget: int,
+    *,
+    tier: str = "warm",
+    reasons: tuple[str, ...] | None = None,
+) -> bytes:
+    """A `stale_cursor` frame of the legacy dialect, its reasons those of the arithmetic unless others are named."""
+    lag = max(head - cursor, 0)
+    own = [("retention_floor_breach", cursor < floor), ("replay_budget_exceeded", lag > budget)]
+    frame = {
+        "type": "stale_cursor",
+        "topic": topic,
+        "requested_cursor": cursor,
+        "oldest_available_cursor": floor,
+        "head_cursor": head,
+        "reason_codes": [code for code, given in own if given] if reasons is None else list(reasons),
+        "replay_lag": lag,
+        "replay_budget_events": budget,
+        "qos_tier": tier,
+    }
+    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def wrapped(event: Event) -> str:
     """The stored envelope of the target lane, members in the relay's order."""
     topic = event.topic if event.wrapped_topic is None else event.wrapped_topic
@@ -101,6 +128,8 @@ EVENT_COLUMNS = (
     "durable_offset",
 )
 HEAD_COLUMNS = ("stream_id", "next_seq", "retained_from")
+CHECKPOINT_COLUMNS = ("checkpoint_key", "reader", "client_id", "stream_id", "acked_seq", "updated_at")
+_COLUMNS_OF = {"sync_event": EVENT_COLUMNS, "stream_head": HEAD_COLUMNS, "sync_checkpoint": CHECKPOINT_COLUMNS}
 
 
 def snapshot(events: list[Event], heads: list[tuple[str, int, int]]) -> bytes:
@@ -145,8 +174,7 @@ def _rows(name: str, rows: list[Any]) -> dict[str, Any]:
 
 def sql_answer(table: str, rows: list[list[Any]]) -> bytes:
     """An HTTP SQL answer over one of the sync tables."""
-    names = EVENT_COLUMNS if table == "sync_event" else HEAD_COLUMNS
-    elements = [{"name": {"some": name}, "algebraic_type": {"String": []}} for name in names]
+    elements = [{"name": {"some": name}, "algebraic_type": {"String": []}} for name in _COLUMNS_OF[table]]
     return json.dumps([{"schema": {"elements": elements}, "rows": rows, "total_duration_micros": 1}]).encode()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from harness.checks.blame import blame_of_event
 from harness.checks.check import Check
 from harness.checks.places import frames
+from harness.checks.stages import event_stage
 from harness.history.history import History
 from harness.history.passages import Passage
 from harness.model.finding import Blame, FailureClass, Finding
@@ -29,7 +30,7 @@ def end_reached(history: History) -> Iterator[Finding]:
         yield Finding(
             check="barrier.end",
             failure=FailureClass.SILENCE,
-            blame=blame_of_event(history, one.plan.stream, end, one.side),
+            blame=_blame_of_end(history, one.plan.stream, end, one.side),
             sides=(one.side,),
             stream=one.plan.stream,
             message=f"event {end} ends the subscription and never came; {heard}",
@@ -37,7 +38,15 @@ def end_reached(history: History) -> Iterator[Finding]:
             subscription=one.name,
             frames=frames(history, one.side, passage.rows[-1:].tolist()),
             suffers="a client waits, and nothing tells it that it waits in vain",
+            stage=event_stage(history, one.plan.stream, end, one.side, passage),
         )
+
+
+def _blame_of_end(history: History, stream: str, seq: int, side: Side) -> Blame:
+    """As for any event; an end that no oracle knows was never made, and no lane can deliver it."""
+    if history.space.find(history.streams.index(stream), seq) >= 0:
+        return blame_of_event(history, stream, seq, side)
+    return Blame.AUTHORITY if stream in history.authority_of(side).read else Blame.UNDECIDED
 
 
 def _has(history: History, passage: Passage, seq: int) -> bool:

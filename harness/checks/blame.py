@@ -11,6 +11,7 @@
 | logged, not accepted or accepted elsewhere | any | any | authority |
 | neither accepted nor logged | x | – or x | the lane or lanes that made it up |
 | x in one subscription, other or absent in another | | | that lane |
+| the driver got x, the recording lacks it | | | harness |
 | log or own content not read | | | undecided |
 
 Three readings that the table leaves open. A lane whose own content holds the event *otherwise*, or under another
@@ -33,6 +34,7 @@ class Culprit(Enum):
     NOBODY = "nobody"
     LANE = "lane"
     FEED = "feed"
+    HARNESS = "harness"
     UNDECIDED = "undecided"
 
 
@@ -66,6 +68,8 @@ def _blame(standing: Standing, address: int, side: Side) -> Blame:
     if own.owned.read[address] and not own.owned.logged[address]:
         return _made_up(own, other, address, side)
     mine, theirs = _fault(own, address), _fault(other, address)
+    if mine.culprit is Culprit.HARNESS:
+        return Blame.HARNESS
     if own.silent and other.silent:
         return Blame.FEED if {mine.culprit, theirs.culprit} == {Culprit.FEED} else Blame.BOTH
     if mine.culprit is not Culprit.NOBODY and mine == theirs and mine.culprit is not Culprit.UNDECIDED:
@@ -104,6 +108,8 @@ def _faulty(own: SideStanding, address: int) -> bool:
 
 def _fault(one: SideStanding, address: int) -> Fault:
     """What is wrong on one side, with an event that its log has (or whose log was not read)."""
+    if address in one.unrecorded:
+        return Fault(Culprit.HARNESS, "unrecorded")
     same, other, lacking = bool(one.same[address]), bool(one.other[address]), bool(one.lacking[address])
     if (same or other) and lacking:
         return Fault(Culprit.LANE, "missing in one subscription")
@@ -146,6 +152,8 @@ def _named(fault: Fault, side: Side) -> Blame:
             return Blame.of(side)
         case Culprit.FEED:
             return Blame.feed_of(side)
+        case Culprit.HARNESS:
+            return Blame.HARNESS
         case Culprit.UNDECIDED:
             return Blame.UNDECIDED
         case Culprit.NOBODY:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 PATHS_MAX = 5
+PATH_CHARACTERS_MAX = 200
 DEPTH_MAX = 200
 
 
@@ -18,10 +19,14 @@ _ABSENT = object()
 
 
 def differing_paths(one: bytes, other: bytes) -> tuple[str, ...]:
-    """The JSON paths of the first differences, at most PATHS_MAX; `$` where a body is no JSON or nested too deep."""
+    """The JSON paths of the first differences, at most PATHS_MAX; `$` where a body is no JSON or nested too deep.
+
+    A path is made of names that a lane chose: it is cut at PATH_CHARACTERS_MAX.
+    """
     try:
         found = _paths("$", _value(one), _value(other), 0)
-        return tuple(path for path, _ in zip(found, range(PATHS_MAX), strict=False)) or ("$",)
+        paths = tuple(shortened(path, PATH_CHARACTERS_MAX) for path, _ in zip(found, range(PATHS_MAX), strict=False))
+        return paths or ("$",)
     except (ValueError, RecursionError):
         return ("$",)
 

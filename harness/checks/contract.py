@@ -1,13 +1,15 @@
 """The wire contracts: everything decodes, every name is mapped, every envelope fits the proto messages (INV-01)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from harness.checks.blame import blame
 from harness.checks.bodies import shortened
 from harness.checks.check import Check
-from harness.checks.places import frames
+from harness.checks.opening import misplaced
+from harness.checks.places import FRAMES_MAX, frames
 from harness.history.history import History, Phase, SideHistory
 from harness.model.errors import FormatError
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef
@@ -17,11 +19,16 @@ from harness.wire.protobuf import round_trip_v1, round_trip_v2
 
 
 def decoded(history: History) -> Iterator[Finding]:
-    """Every frame and every answer of a lane that is not of its dialect (INV-01)."""
+    """Every frame and every answer of a lane that is not of its dialect, or that comes where the dialect has no place
+    for it (INV-01; contract, 2.1 and 6.2).
+    """
     for connection in history.connections.values():
         asked = connection.asked
         for frame, why in connection.heard.undecoded:
             yield _broken(asked.side, asked.stream, f"a frame is not of the dialect: {shortened(why)}", frame, asked.id)
+    for out in misplaced(history):
+        asked = out.connection.asked
+        yield replace(_broken(asked.side, asked.stream, out.why, out.frame, asked.id), count=out.count)
     for side, one in history.sides.items():
         for exchange, why in one.unreadable:
             yield _broken(side, "", f"answer {exchange} is not of the dialect: {shortened(why)}")
@@ -59,11 +66,14 @@ def _broken(side: Side, stream: str, message: str, frame: int | None = None, con
 def names(history: History) -> Iterator[Finding]:
     """Every delivered stream name that stands for no stream of the plan, or for two (contract, 4 and 14)."""
     for side, one in history.sides.items():
-        used = np.union1d(one.delivered.held.rows.name, one.content.held.rows.name)
-        for code in used.tolist():
-            name = one.names[code]
-            if StreamKey.parse(one.naming.plan_name(name)).kind == "other":
-                yield _name_finding(history, side, name)
+        delivered = one.delivered.held.rows.name
+        used = np.union1d(delivered, one.content.held.rows.name)
+        by_name = np.argsort(delivered, kind="stable")
+        begins = np.searchsorted(delivered[by_name], used).tolist()
+        for code, begin in zip(used.tolist(), begins, strict=True):
+            if StreamKey.parse(one.naming.plan_name(one.names[code])).kind == "other":
+                rows = by_name[begin : begin + FRAMES_MAX]
+                yield _name_finding(history, side, one.names[code], rows[delivered[rows] == code].tolist())
         for collision in one.naming.collisions:
             yield Finding(
                 check="contract.names",
@@ -76,9 +86,8 @@ def names(history: History) -> Iterator[Finding]:
             )
 
 
-def _name_finding(history: History, side: Side, name: str) -> Finding:
+def _name_finding(history: History, side: Side, name: str, rows: Iterable[int]) -> Finding:
     one = history.sides[side]
-    rows = np.flatnonzero(one.delivered.held.rows.name == one.names.index(name)).tolist()
     known = one.naming.topic_of(name)
     return Finding(
         check="contract.names",
@@ -145,7 +154,7 @@ def _names_used(history: History) -> int:
 CHECKS = (
     Check(
         "contract.decoded",
-        "every frame and every answer is of its dialect, to the last byte",
+        "every frame and every answer is of its dialect, to the last byte, and in its place",
         ("INV-01",),
         decoded,
         _frames_from_lanes,

@@ -1,5 +1,6 @@
 """One lane against the contract: order, contiguity, uniqueness, carried hashes, keys."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -8,6 +9,8 @@ from harness.checks.blame import blame, blame_of_event
 from harness.checks.bodies import shortened
 from harness.checks.check import Check
 from harness.checks.places import frames, neighbour_frames, runs
+from harness.history.columns import Misfit
+from harness.history.coverage import less
 from harness.history.history import History, SideHistory
 from harness.history.passages import Passage
 from harness.history.projections import applied_by_discard, applied_contiguously
@@ -17,6 +20,7 @@ from harness.model.names import SIDES, Side
 SAME_BODY_REPEAT = "same-body repeat"
 EVICTION = "eviction"
 EVICTED_CODE = "slow_consumer_evicted"
+_STRIKES = re.compile(r"\b(lag|threshold|strikes|max_strikes)=([0-9]{1,20})\b")
 
 
 def order(history: History) -> Iterator[Finding]:
@@ -58,13 +62,12 @@ def _order_suffering(history: History, passage: Passage) -> str:
 def contiguity(history: History) -> Iterator[Finding]:
     """Every hole between two neighbouring numbers of one subscription (N3, INV-07; contract, 9.2).
 
-    A hole below the first delivered number is the business of the resume checks.
+    A hole below the first delivered number is the business of the resume checks; one that a stale answer or a lawful
+    floor has left is none.
     """
     for passage in history.opened:
         side = passage.subscribed.side
-        seqs = history.sides[side].delivered.held.rows.seq[passage.rows]
-        for at in np.flatnonzero(np.diff(seqs) > 1).tolist():
-            first, last = int(seqs[at]) + 1, int(seqs[at + 1]) - 1
+        for first, last in _holes(history, passage):
             stream = passage.subscribed.plan.stream
             yield Finding(
                 check="lane.contiguity",
@@ -72,14 +75,28 @@ def contiguity(history: History) -> Iterator[Finding]:
                 blame=blame_of_event(history, stream, first, side),
                 sides=(side,),
                 stream=stream,
-                message=f"{_events(first, last)} never came between {first - 1} and {last + 1}, numbers must be dense",
+                message=f"{_events(first, last)} never came, and later ones did: numbers must be dense",
                 seq=first,
                 seq_last=last if last != first else None,
                 subscription=passage.subscribed.name,
                 frames=neighbour_frames(history, side, passage.rows, first),
                 suffers="a client that stops at gaps applies nothing more; one that does not has lost the event",
-                count=last - first + 1,
+                count=_known(history, passage, first, last),
             )
+
+
+def _known(history: History, passage: Passage, first: int, last: int) -> int:
+    """How many events a hole is, at least one: a number far above all others leaves no 2^64 events out."""
+    begin, end = history.space.interval(passage.subscribed.stream_code, first - 1, last)
+    return max(end - begin, 1)
+
+
+def _holes(history: History, passage: Passage) -> Iterator[tuple[int, int]]:
+    """First and last number of each."""
+    seqs = history.sides[passage.subscribed.side].delivered.held.rows.seq[passage.rows]
+    for at in np.flatnonzero(np.diff(seqs) > 1).tolist():
+        for after, last in less((int(seqs[at]), int(seqs[at + 1]) - 1), passage.spared):
+            yield after + 1, last
 
 
 def _events(first: int, last: int) -> str:
@@ -168,11 +185,15 @@ def wrapped_key(history: History) -> Iterator[Finding]:
                     blame=blame(history, address, side),
                     sides=(side,),
                     stream=stream,
-                    message=f"row {misfit.seq} ({whose}) wraps event {misfit.wrapped_seq} of {misfit.wrapped_topic!r}",
+                    message=f"row {misfit.seq} ({whose}) {_wrapped(misfit)}",
                     seq=misfit.seq,
                     frames=frames(history, side, [misfit.row]) if oracle is one.delivered else (),
                     suffers="a client files the event under another key than it asked for",
                 )
+
+
+def _wrapped(misfit: Misfit) -> str:
+    return f"wraps event {misfit.wrapped_seq} of {shortened(misfit.wrapped_topic or '')!r}"
 
 
 def foreign(history: History) -> Iterator[Finding]:
@@ -188,7 +209,7 @@ def foreign(history: History) -> Iterator[Finding]:
                     blame=Blame.of(side),
                     sides=(side,),
                     stream=stream,
-                    message=f"event {seq} of {stream} came over a subscription to {asked.stream}",
+                    message=f"event {seq} of {shortened(stream)} came over a subscription to {asked.stream}",
                     seq=seq,
                     subscription=f"{asked.step}/{side}",
                     frames=frames(history, side, [row]),
@@ -199,14 +220,15 @@ def foreign(history: History) -> Iterator[Finding]:
 def cut_off(history: History) -> Iterator[Finding]:
     """Every subscription that the lane ended with an error of its dialect (contract, 2.2).
 
-    Eviction on a long backlog is the legacy lane's contract: where the subscription came to its end all the same, that
-    is proposed as explained.
+    Eviction on a long backlog is the legacy lane's contract: where the client's strikes and lag are what the lane says
+    them to be beyond, and the subscription got everything all the same, that is proposed as explained.
     """
     for passage in history.opened:
         one = passage.subscribed
         for connection in one.connections:
             for frame, refusal in connection.refusals:
-                evicted = refusal.code == EVICTED_CODE and connection is not one.connections[-1]
+                lawful = refusal.code == EVICTED_CODE and _out_of_patience(refusal.message)
+                came_back = connection is not one.connections[-1] or _ended(history, passage)
                 yield Finding(
                     check="lane.cut_off",
                     failure=FailureClass.STALE,
@@ -218,8 +240,26 @@ def cut_off(history: History) -> Iterator[Finding]:
                     seen=(Seen(one.side.value, shortened(refusal.message)),),
                     frames=(FrameRef(one.side, connection.asked.id, frame),),
                     suffers="a client must come back, from where it was",
-                    rule=EVICTION if evicted and not len(passage.missing) else None,
+                    rule=EVICTION if lawful and came_back and not len(passage.missing) else None,
                 )
+
+
+def _out_of_patience(message: str) -> bool:
+    """Whether an eviction's numbers bear it out: a lag above the threshold, and no strike left. What it leaves out
+    counts for it.
+    """
+    said = {name: int(digits) for name, digits in _STRIKES.findall(message)}
+    if said.keys() != {"lag", "threshold", "strikes", "max_strikes"}:
+        return True
+    return said["lag"] > said["threshold"] and said["strikes"] >= said["max_strikes"]
+
+
+def _ended(history: History, passage: Passage) -> bool:
+    """Whether a subscription got the last number that it had to get."""
+    end = passage.subscribed.end
+    if end is None or not len(passage.rows):
+        return False
+    return int(history.sides[passage.subscribed.side].delivered.held.rows.seq[passage.rows[-1]]) >= end
 
 
 def _delivered_rows(history: History) -> int:

@@ -40,7 +40,7 @@ def same_set(history: History) -> Iterator[Finding]:
 
 def same_order(history: History) -> Iterator[Finding]:
     """Every event that came late in a subscription of one side, and in time in its twin on the other (N3)."""
-    for legacy, target in _twins(history):
+    for legacy, target in twins(history):
         for late, timely in ((legacy, target), (target, legacy)):
             side = late.subscribed.side
             if not late.late.any():
@@ -64,7 +64,7 @@ def same_order(history: History) -> Iterator[Finding]:
                 )
 
 
-def _twins(history: History) -> Iterator[tuple[Passage, Passage]]:
+def twins(history: History) -> Iterator[tuple[Passage, Passage]]:
     """Subscriptions of both sides that one step opened, where both stood."""
     by_step: dict[int, dict[Side, Passage]] = {}
     for passage in history.opened:
@@ -139,7 +139,7 @@ def _covered_by_both(history: History) -> int:
 
 
 def _twin_rows(history: History) -> int:
-    return sum(len(legacy.rows) + len(target.rows) for legacy, target in _twins(history))
+    return sum(len(legacy.rows) + len(target.rows) for legacy, target in twins(history))
 
 
 def _shared_instants(history: History) -> int:

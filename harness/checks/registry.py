@@ -2,8 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-from harness.checks import barrier, commands, contract, lane, pair, positions, resume, services, truth
+from harness.checks import (
+    answers,
+    barrier,
+    checkpoints,
+    closing,
+    commands,
+    contract,
+    lane,
+    pair,
+    positions,
+    restart,
+    resume,
+    services,
+    snapshot,
+    stale,
+    truth,
+)
 from harness.checks.check import Check
+from harness.checks.ledger import Ledger
+from harness.checks.stages import Losses
 from harness.history.history import History
 from harness.model.finding import Finding
 
@@ -15,6 +33,12 @@ CHECKS: tuple[Check, ...] = (
     *barrier.CHECKS,
     *pair.CHECKS,
     *positions.CHECKS,
+    *answers.CHECKS,
+    *stale.CHECKS,
+    *snapshot.CHECKS,
+    *closing.CHECKS,
+    *restart.CHECKS,
+    *checkpoints.CHECKS,
     *contract.CHECKS,
     *services.CHECKS,
 )
@@ -22,7 +46,10 @@ CHECKS: tuple[Check, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one check did. `crashed` says with what it ended before it was done; its findings up to there are kept."""
+    """What one check did. `crashed` says with what it ended before it was done; its findings up to there are kept.
+
+    Of a class with very many findings some are whole, and one stands for the others with their count (see `ledger`).
+    """
 
     check: Check
     rows: int
@@ -32,11 +59,11 @@ class Outcome:
 
 def run_check(check: Check, history: History) -> Outcome:
     """Run one check over a history."""
-    found: list[Finding] = []
+    found, losses = Ledger(), Losses(history)
     try:
         rows = check.rows(history)
         for finding in check.function(history):
-            found.append(replace(finding, clauses=check.clauses))
+            found.add(losses.told(replace(finding, clauses=check.clauses)))
     except Exception as error:  # a check may fail in any way, and the verdict must say so
-        return Outcome(check, 0, tuple(found), f"{type(error).__name__}: {error}")
-    return Outcome(check, rows, tuple(found))
+        return Outcome(check, 0, found.findings(), f"{type(error).__name__}: {error}")
+    return Outcome(check, rows, found.findings())

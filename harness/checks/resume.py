@@ -1,7 +1,7 @@
 """The laws of a cursor: what follows it, what must never come back, and what a move to the other side must keep."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from harness.checks.blame import blame_of_event
 from harness.checks.check import Check
 from harness.checks.places import frames, neighbour_frames, runs
 from harness.history.connections import SUBSCRIBER, Connection
+from harness.history.coverage import lawful_floors, less
 from harness.history.history import History
 from harness.history.passages import Passage
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef, Seen
@@ -20,11 +21,12 @@ def first_after(history: History) -> Iterator[Finding]:
 
     Where the lane's declared window has left the cursor behind, the first event is the one after its floor.
     """
-    for side in SIDES:
+    for side, one in history.sides.items():
+        floors = lawful_floors(one.heads, history.snapshots(side), one.retention_events)
         for connection, row in _first_rows(history, side):
             asked = connection.asked
-            seq = int(history.sides[side].delivered.held.rows.seq[row])
-            needed = max(asked.cursor, _lawful_floor(history, connection)) + 1
+            seq = int(one.delivered.held.rows.seq[row])
+            needed = max(asked.cursor, floors.get(asked.id, 0)) + 1
             if seq != needed:
                 yield Finding(
                     check="resume.first",
@@ -47,17 +49,6 @@ def _first_rows(history: History, side: Side) -> Iterator[tuple[Connection, int]
     numbers, first = np.unique(deliveries.connection[counted], return_index=True)
     for number, at in zip(numbers.tolist(), first.tolist(), strict=True):
         yield history.connections[number], int(counted[at])
-
-
-def _lawful_floor(history: History, connection: Connection) -> int:
-    """The floor that the lane named on this connection, as far as its declared window permits it."""
-    one = history.sides[connection.asked.side]
-    heads = np.flatnonzero(one.heads.connection == connection.asked.id)
-    if not len(heads) or one.retention_events is None:
-        return 0
-    first = heads[0]
-    floor, head = int(one.heads.floor[first]), int(one.heads.head[first])
-    return floor if one.heads.has_floor[first] and floor <= max(head - one.retention_events, 0) else 0
 
 
 def below_cursor(history: History) -> Iterator[Finding]:
@@ -117,9 +108,8 @@ def suffix(history: History) -> Iterator[Finding]:
     for before, after in _moves(history):
         side, had = after.subscribed.side, set(before.addresses.tolist())
         end = after.subscribed.asked or 0
-        begin, stop = history.space.interval(before.subscribed.stream_code, before.subscribed.asked or 0, end)
         expected = history.standing.sides[before.subscribed.side].owned.expected
-        lost = [address for address in range(begin, stop) if expected[address] and address not in had]
+        lost = [address for address in _covered(history, before, end) if expected[address] and address not in had]
         for run in runs(history, lost, before.subscribed.side):
             yield Finding(
                 check="resume.suffix",
@@ -135,6 +125,67 @@ def suffix(history: History) -> Iterator[Finding]:
                 suffers="a client that moves with its cursor skips the event for good",
                 count=run.count,
             )
+
+
+def _covered(history: History, passage: Passage, end: int) -> Iterator[int]:
+    """The addresses of what a subscription is owed up to `end`."""
+    one = passage.subscribed
+    for after, last in less((one.asked or 0, end), passage.spared):
+        yield from range(*history.space.interval(one.stream_code, after, last))
+
+
+def joined(history: History) -> Iterator[Finding]:
+    """Every event that one of two subscriptions of a lane to one stream has and the other lacks, where both are owed
+    it: replay(c1) up to c2 joined with replay(c2) is replay(c1) (INV-07; contract, 9.4).
+
+    Each subscription is held against the one with the next higher cursor.
+    """
+    for lower, higher in _neighbours(history):
+        side, begin, stop = lower.subscribed.side, *_shared(history, lower, higher)
+        own, other = (one.addresses[(one.addresses >= begin) & (one.addresses < stop)] for one in (lower, higher))
+        differing = np.setxor1d(own, other, assume_unique=True).tolist()
+        lost = [address for address in differing if not _is_spared(history, (lower, higher), address)]
+        for run in runs(history, lost, side):
+            lacking = higher if np.isin(run.addresses[0], own) else lower
+            yield Finding(
+                check="resume.joined",
+                failure=FailureClass.CURSOR,
+                blame=run.blame,
+                sides=(side,),
+                stream=run.stream,
+                message=f"of {lower.subscribed.name} and {higher.subscribed.name} only one got {run.words}, both ask",
+                seq=run.first,
+                seq_last=run.seq_last,
+                subscription=lacking.subscribed.name,
+                frames=neighbour_frames(history, side, lacking.rows, run.first),
+                suffers="what a client ends up with depends on where it resumed",
+                count=run.count,
+            )
+
+
+def _neighbours(history: History) -> Iterator[tuple[Passage, Passage]]:
+    """Subscriptions of one lane to one stream with rising cursors, each with the next one."""
+    by_stream: dict[tuple[Side, int], list[Passage]] = {}
+    for passage in history.opened:
+        if passage.subscribed.asked is not None:
+            by_stream.setdefault((passage.subscribed.side, passage.subscribed.stream_code), []).append(passage)
+    for own in by_stream.values():
+        rising = sorted(own, key=lambda passage: passage.subscribed.asked or 0)
+        for lower, higher in pairwise(rising):
+            if (lower.subscribed.asked or 0) < (higher.subscribed.asked or 0):
+                yield lower, higher
+
+
+def _shared(history: History, lower: Passage, higher: Passage) -> tuple[int, int]:
+    """The addresses [begin, stop) of the numbers that both ask for, up to the first of their ends."""
+    asked = higher.subscribed.asked or 0
+    ends = [one.owed[-1][1] if one.owed else asked for one in (lower, higher)]
+    return history.space.interval(lower.subscribed.stream_code, asked, max(min(ends), asked))
+
+
+def _is_spared(history: History, passages: tuple[Passage, ...], address: int) -> bool:
+    seq = history.key(address)[1]
+    return any(one.spared_of(seq - 1, seq) for one in passages)
 
 
 def _moves(history: History) -> Iterator[tuple[Passage, Passage]]:
@@ -163,6 +214,10 @@ def _delivered_rows(history: History) -> int:
 
 def _echoes(history: History) -> int:
     return sum(len(connection.echoes) for connection in _subscribers(history))
+
+
+def _joined_rows(history: History) -> int:
+    return sum(stop - begin for begin, stop in (_shared(history, *pair) for pair in _neighbours(history)))
 
 
 def _move_count(history: History) -> int:
@@ -198,6 +253,14 @@ CHECKS = (
         ("B4", "C3b", "G3"),
         suffix,
         _move_count,
+        rows_needed=0,
+    ),
+    Check(
+        "resume.joined",
+        "what two cursors of one lane both cover comes to both",
+        ("N3", "B4", "C3b", "G3"),
+        joined,
+        _joined_rows,
         rows_needed=0,
     ),
 )

@@ -1,6 +1,7 @@
 """The processes of a run: what was ready stays, until the harness stops it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from harness.checks.bodies import shortened
 from harness.checks.check import Check
@@ -9,12 +10,17 @@ from harness.model.finding import Blame, FailureClass, Finding, Seen
 from harness.model.names import SIDES, Side
 
 DIED = "service_died"
+_ENDING = ("kill", "stop")
 
 
 def alive(history: History) -> Iterator[Finding]:
-    """Every service that died after it was ready, and nothing in the plan made it (architecture, 6)."""
+    """Every service that died after it was ready, and nothing in the plan made it (architecture, 6).
+
+    What the plan kills or stops is no death from the beginning of its fault to the end of it; another service that dies
+    meanwhile is found.
+    """
     for note in history.timeline:
-        if note["event"] != DIED:
+        if note["event"] != DIED or _planned(history, note):
             continue
         subject = str(note["subject"])
         role, _, seat = subject.partition("/")
@@ -28,6 +34,16 @@ def alive(history: History) -> Iterator[Finding]:
             seen=(Seen(seat, shortened(str(note["detail"].get("log_tail", "")))),),
             suffers="whoever depends on it is cut off",
         )
+
+
+def _planned(history: History, note: Mapping[str, Any]) -> bool:
+    """Whether a fault that ends the process was going on when it died."""
+    return any(
+        fault.step.fault.subject == note["subject"]
+        and fault.step.fault.kind in _ENDING
+        and fault.open_between(note["at_ns"], note["at_ns"])
+        for fault in history.faults
+    )
 
 
 def _blame(role: str, seat: str) -> Blame:

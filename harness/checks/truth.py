@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.checks.check import Check
 from harness.checks.places import Run, frames, neighbour_frames, runs
+from harness.checks.stages import Stage, staged
 from harness.checks.values import Aspect, Witness, described, first_by_address, reference_witness, wrong_mask
 from harness.history.addresses import Mask
 from harness.history.history import AuthorityHistory, History, SideHistory
@@ -20,7 +21,8 @@ def delivered(history: History) -> Iterator[Finding]:
     """Every event above the asked cursor, up to the end of its subscription, that never came (N1, N3, INV-07)."""
     for passage in history.opened:
         one, side = passage.subscribed, passage.subscribed.side
-        for run in runs(history, passage.missing.tolist(), side):
+        whole = runs(history, passage.missing.tolist(), side)
+        for run, lost_at in (piece for one_run in whole for piece in staged(history, one_run, side, passage)):
             yield Finding(
                 check="truth.delivered",
                 failure=FailureClass.MISSING,
@@ -33,6 +35,7 @@ def delivered(history: History) -> Iterator[Finding]:
                 subscription=one.name,
                 frames=neighbour_frames(history, side, passage.rows, run.first),
                 suffers="a client never learns of the event",
+                stage=lost_at,
                 count=run.count,
             )
 
@@ -220,12 +223,17 @@ def two_logs(history: History) -> Iterator[Finding]:
     both_read = legacy.owned.read & target.owned.read
     for one, other in ((legacy, target), (target, legacy)):
         lacking = both_read & one.owned.logged & ~other.owned.logged
-        yield from _log_difference(history, lacking, FailureClass.MISSING, f"is in the log of {one.name} alone")
+        words = f"is in the log of {one.name} alone"
+        for accepted_there, lost_at in ((True, Stage.NOT_LOGGED), (False, Stage.NEVER_ACCEPTED)):
+            marks = lacking & (other.owned.accepted == accepted_there)
+            yield from _log_difference(history, marks, FailureClass.MISSING, words, lost_at)
     apart = both_read & legacy.owned.logged & target.owned.logged & ~history.standing.agreeing
     yield from _log_difference(history, apart, FailureClass.BODY, "is not the same event in both logs")
 
 
-def _log_difference(history: History, marks: Mask, failure: FailureClass, words: str) -> Iterator[Finding]:
+def _log_difference(
+    history: History, marks: Mask, failure: FailureClass, words: str, lost_at: str = ""
+) -> Iterator[Finding]:
     for run in runs(history, np.flatnonzero(marks).tolist(), Side.LEGACY):
         yield Finding(
             check="truth.logs",
@@ -237,6 +245,7 @@ def _log_difference(history: History, marks: Mask, failure: FailureClass, words:
             seq=run.first,
             seq_last=run.seq_last,
             suffers="the two sides cannot be compared any further here",
+            stage=lost_at,
             count=run.count,
         )
 

@@ -28,6 +28,8 @@ class Asked:
     dialect: str
     database: str | None
     opened_ns: int
+    ordinal: int
+    """When it was asked for, in the order of the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Connection:
         return any(isinstance(event, Opened) for _, event in self.heard.events)
 
     @property
+    def opening_frame(self) -> int | None:
+        """The frame that said that the subscription stands: `hello`, or the answer that carries the snapshot."""
+        return next((frame for frame, event in self.heard.events if isinstance(event, Opened)), None)
+
+    @property
     def stale(self) -> list[tuple[int, Stale]]:
         """Every stale answer, with its frame."""
         return [(frame, event) for frame, event in self.heard.events if isinstance(event, Stale)]
@@ -78,6 +85,11 @@ class Connection:
     def refusals(self) -> list[tuple[int, Refused]]:
         """Every error frame, with its frame."""
         return [(frame, event) for frame, event in self.heard.events if isinstance(event, Refused)]
+
+    @property
+    def last_words(self) -> list[int]:
+        """The frames of every stale answer and error: after one, a lane says nothing more (contract, 2.1)."""
+        return [frame for frame, event in self.heard.events if isinstance(event, Stale | Refused)]
 
     @property
     def echoes(self) -> list[tuple[int, int]]:
@@ -105,6 +117,7 @@ def _asked(row: Mapping[str, Any]) -> Asked:
         dialect=row["dialect"],
         database=row["database"],
         opened_ns=row["opened_ns"],
+        ordinal=row["ordinal"],
     )
 
 

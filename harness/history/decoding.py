@@ -25,10 +25,13 @@ from harness.wire.spacetime_json import SpacetimeJson, slice_batch
 from harness.wire.topic_socket import TopicSocket, slice_message
 
 FROM_LANE = 0
-COLUMNS = ["ordinal", "connection", "index", "direction", "data"]
+TEXT = 1
+COLUMNS = ["ordinal", "connection", "index", "direction", "opcode", "data"]
 
 _seq = itemgetter(Delivery._fields.index("seq"))
 
+
+NOT_TEXT = "a binary message, where both dialects have text"
 
 SHARED_MESSAGES_MAX = 4096
 """Messages kept decoded while several connections read one stream: each of them gets the same bytes."""
@@ -141,17 +144,22 @@ def decode(
     settle: Iterable[Callable[[], None]],
 ) -> None:
     """Gives every frame to the listener of its connection, in the order in which they came; everything in `settle` is
-    called after every batch. Raises FormatError for a frame of a connection that was never opened.
+    called after every batch. A message that is not text is noted as undecodable: no client of a dialect reads it.
+    Raises FormatError for a frame of a connection that was never opened.
     """
     for batch in batches:
         connections, directions = (numbers(batch.column(name)) for name in ("connection", "direction"))
         _count(connections, directions, opened)
+        told = directions == FROM_LANE
+        text = told & (numbers(batch.column("opcode")) == TEXT)
         ordinals, frames = (numbers(batch.column(name)).tolist() for name in ("ordinal", "index"))
         messages = byte_rows(batch.column("data"))
-        columns = (ordinals, connections.tolist(), frames, directions.tolist(), messages)
-        for ordinal, connection, frame, direction, data in zip(*columns, strict=True):
-            if direction == FROM_LANE:
+        columns = (ordinals, connections.tolist(), frames, text.tolist(), messages)
+        for ordinal, connection, frame, readable, data in zip(*columns, strict=True):
+            if readable:
                 listeners[connection].take(ordinal, frame, data)
+        for row in np.flatnonzero(told & ~text).tolist():
+            opened[int(connections[row])].heard.undecoded.append((frames[row], NOT_TEXT))
         for make_columns in settle:
             make_columns()
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from harness.history.arrow import records
 from harness.history.bodies import Recorded
+from harness.history.checkpoints import CHECKPOINT_COLUMNS, CHECKPOINT_PURPOSES, Checkpoints, checkpoints
 from harness.history.columns import Carriers, Codes, EnvelopeGatherer, Envelopes, Misfit
 from harness.history.connections import CONTENT, Connection, connections
 from harness.history.decoding import COLUMNS, Listener, decode, listener
@@ -31,7 +32,10 @@ _COMMAND_COLUMNS = [
     "id", "purpose", "service", "side", "step", "stream", "sent_ns", "status", "response_body", "answered_ns",
     "outcome", "error",
 ]  # fmt: skip
-_ANSWER_COLUMNS = ["ordinal", "id", "purpose", "service", "side", "step", "stream", "path", "response_body", "outcome"]
+_ANSWER_COLUMNS = [
+    "ordinal", "id", "purpose", "service", "side", "step", "stream", "path", "response_body", "answered_ns", "outcome",
+    "closed_ordinal",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Gathered:
     connections: Mapping[int, Connection]
     listeners: Mapping[int, Listener]
     positions: tuple[ReadPosition, ...]
+    checkpoints: Checkpoints
     timeline: tuple[Mapping[str, Any], ...]
 
 
@@ -186,6 +191,7 @@ def gathered(recording: Recorded, plan: Plan, identities: Iterable[Mapping[str, 
     }
     decode(recording.frames(COLUMNS), listeners, opened, tuple(one.settle for one in sides.values()))
     positions = tuple(one for one in _take_answers(exchanges, sides) if one.stream in streams)
+    kept = _checkpoints(exchanges, sides, streams)
     logs = {name: _log(exchanges, name, commands, kinds) for name in ids}
     contents = [one for one in opened.values() if one.asked.purpose == CONTENT]
     finished = {
@@ -204,6 +210,7 @@ def gathered(recording: Recorded, plan: Plan, identities: Iterable[Mapping[str, 
         connections=opened,
         listeners=listeners,
         positions=positions,
+        checkpoints=kept,
         timeline=tuple(_timeline(recording.table("timeline"))),
     )
 
@@ -239,6 +246,15 @@ def _take_answers(exchanges: pa.Table, sides: Mapping[Side, _SideGatherer]) -> l
     for side, exchange_id, why in unreadable:
         sides[side].unreadable.append((exchange_id, why))
     return positions
+
+
+def _checkpoints(exchanges: pa.Table, sides: Mapping[Side, _SideGatherer], streams: tuple[str, ...]) -> Checkpoints:
+    """All that was said of checkpoints; an answer that is no table is kept with its side's."""
+    plan_names = {side: one.naming.plan_name for side, one in sides.items()}
+    kept = checkpoints(_purposes(exchanges, CHECKPOINT_PURPOSES, CHECKPOINT_COLUMNS), streams, plan_names)
+    for side, exchange_id, why in kept.unreadable:
+        sides[side].unreadable.append((exchange_id, why))
+    return kept
 
 
 def _log(

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from harness.history.addresses import I32, AddressSpace, Mask
 from harness.history.bodies import Bodies
+from harness.history.checkpoints import Checkpoints
 from harness.history.columns import Table
 from harness.history.comparison import ReferenceBodies
 from harness.history.connections import Connection
+from harness.history.coverage import snapshot_heads
 from harness.history.event_log import Log
+from harness.history.faults import PlannedFault
 from harness.history.names import Naming
 from harness.history.passages import Passage
 from harness.history.positions import HeadColumns, ReadPosition
@@ -117,6 +120,9 @@ class History:
     passages: tuple[Passage, ...]
     """One a subscription, by its code."""
     positions: tuple[ReadPosition, ...]
+    checkpoints: Checkpoints
+    faults: tuple[PlannedFault, ...]
+    """Of the plan, in its order."""
     sentinels: SentinelSeqs
     standing: Standing
     rules: tuple[RuleHits, ...]
@@ -131,6 +137,12 @@ class History:
     def authority_of(self, side: Side) -> AuthorityHistory:
         """The authority whose log the lane of `side` delivers."""
         return self.authorities[self.sides[side].authority]
+
+    def snapshots(self, side: Side) -> dict[int, int]:
+        """By connection to a side: the row of `heads` that came with its snapshot, where one did."""
+        one, codes = self.sides[side], {stream: code for code, stream in enumerate(self.streams)}
+        own = {number: held for number, held in self.connections.items() if held.asked.side is side}
+        return snapshot_heads(one.heads, one.head_streams, own, codes)
 
     def key(self, address: int) -> tuple[str, int]:
         """Plan name of the stream and seq of the event at `address`."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.history.addresses import I32, U64, AddressSpace, address_space
 from harness.history.connections import Connection
+from harness.history.coverage import Interval, highest_numbers, lawful_floors, snapshot_heads, spared
 from harness.history.gathering import Gathered
 from harness.history.history import AuthorityHistory, Deliveries
 from harness.history.oracles import Oracles, delivered_oracle, log_oracle
@@ -51,7 +52,8 @@ def layout(found: Gathered, known: Oracles) -> Layout:
     for side in SIDES:
         expected = authorities[found.plan.topology.authority_of(side)].owned.expected
         own = [one for one in subscriptions if one.side is side]
-        through |= passages(own, _arrivals(deliveries[side], held[delivered_oracle(side)]), space, expected)
+        arrivals = _arrivals(deliveries[side], held[delivered_oracle(side)])
+        through |= passages(own, arrivals, space, expected, _spared(found, known, side, own, deliveries[side]))
     return Layout(
         space, held, deliveries, authorities, marks, subscriptions, tuple(through[one.code] for one in subscriptions)
     )
@@ -93,6 +95,24 @@ def _by_connection(connections: Mapping[int, Connection], subscriptions: Sequenc
         for connection in one.connections:
             subscription[connection.asked.id] = one.code
     return subscription, cursor
+
+
+def _spared(
+    found: Gathered, known: Oracles, side: Side, own: Sequence[Subscribed], deliveries: Deliveries
+) -> dict[int, tuple[Interval, ...]]:
+    """By subscription of a side: the numbers that it is not owed; as a rule there are none."""
+    one = found.sides[side]
+    connections = {number: held for number, held in found.connections.items() if held.asked.side is side}
+    snapshots = snapshot_heads(one.heads, known.head_streams[side], connections, known.codes())
+    floors = lawful_floors(one.heads, snapshots, one.retention_events)
+    if not floors and not any(held.stale for held in connections.values()):
+        return {}
+    counted = ~(deliveries.foreign | deliveries.below)
+    highest = highest_numbers(deliveries.connection, one.deliveries.rows.seq, counted)
+    return {
+        subscription.code: spared(subscription.asked or 0, subscription.connections, highest, floors)
+        for subscription in own
+    }
 
 
 def _authority(

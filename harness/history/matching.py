@@ -17,6 +17,8 @@ from harness.history.comparison import (
     wanted_rows,
 )
 from harness.history.connections import NEVER_NS
+from harness.history.coverage import permitted_floor
+from harness.history.faults import planned_faults
 from harness.history.gathering import Gathered
 from harness.history.history import History, Phase, SideHistory
 from harness.history.layout import Layout, layout
@@ -35,6 +37,7 @@ from harness.history.standing import (
 )
 from harness.history.testimony import Reference, reference
 from harness.history.transcript import stream_kind
+from harness.history.unrecorded import unrecorded
 from harness.model.names import SIDES, Side, Topology
 
 Referenced = tuple[Reference, ReferenceBodies]
@@ -62,8 +65,10 @@ def matched(found: Gathered, recorded: Recorded) -> History:
         subscriptions=laid.subscriptions,
         passages=laid.passages,
         positions=found.positions,
+        checkpoints=found.checkpoints,
+        faults=planned_faults(found.plan, found.timeline),
         sentinels=laid.sentinels,
-        standing=_standing(known, laid, sides, agreeing, instants_matter),
+        standing=_standing(found, known, laid, sides, agreeing, instants_matter),
         rules=rule_hits({**_rule_counts(found, known), "canonical JSON": respelled, **volatile}),
         timeline=found.timeline,
         bodies=bodies,
@@ -152,9 +157,29 @@ def _side(
 
 
 def _content_read(found: Gathered, side: Side) -> dict[str, int]:
-    """The cursor from which each stream's content was read; what the lane says to have dropped is not asked of it."""
-    floors = {one.stream: one.floor or 0 for one in found.positions if one.side is side}
+    """The cursor from which each stream's content was read; what the lane may have dropped is not asked of it."""
+    floors = {stream: lawful for stream, (lawful, _) in _floors(found, side).items()}
     return {stream: max(cursor, floors.get(stream, 0)) for stream, cursor in found.sides[side].content_read.items()}
+
+
+def _floors(found: Gathered, side: Side) -> dict[str, tuple[int, int]]:
+    """By stream: the floor that the declared window permits at the head named last, and the one named with it."""
+    window = found.sides[side].retention_events
+    floors = {}
+    for one in found.positions:
+        if one.side is side:
+            named = one.floor or 0
+            floors[one.stream] = min(named, permitted_floor(one.head or 0, window)), named
+    return floors
+
+
+def _dropped(found: Gathered, known: Oracles, laid: Layout, side: Side) -> Mask:
+    """By address: whether the lane itself says that it dropped the event, and its window does not permit that yet."""
+    marks, codes = np.zeros(laid.space.size, np.bool_), known.codes()
+    for stream, (lawful, named) in _floors(found, side).items():
+        begin, end = laid.space.interval(codes[stream], lawful, named)
+        marks[begin:end] = True
+    return marks
 
 
 def _phases(found: Gathered, laid: Layout, side: Side) -> NDArray[np.int8]:
@@ -178,13 +203,18 @@ def _phases(found: Gathered, laid: Layout, side: Side) -> NDArray[np.int8]:
 
 
 def _standing(
-    known: Oracles, laid: Layout, sides: Mapping[Side, SideHistory], agreeing: Mask, instants_matter: bool
+    found: Gathered,
+    known: Oracles,
+    laid: Layout,
+    sides: Mapping[Side, SideHistory],
+    agreeing: Mask,
+    instants_matter: bool,
 ) -> Standing:
     values = ValueCodes(instants_matter)
-    return Standing({side: _side_standing(known, laid, one, values) for side, one in sides.items()}, agreeing)
+    return Standing({side: _side_standing(found, known, laid, one, values) for side, one in sides.items()}, agreeing)
 
 
-def _side_standing(known: Oracles, laid: Layout, one: SideHistory, values: ValueCodes) -> SideStanding:
+def _side_standing(found: Gathered, known: Oracles, laid: Layout, one: SideHistory, values: ValueCodes) -> SideStanding:
     size = laid.space.size
     own = [passage for passage in laid.passages if passage.subscribed.side is one.side]
     missing, late = lacking(own, size)
@@ -203,8 +233,10 @@ def _side_standing(known: Oracles, laid: Layout, one: SideHistory, values: Value
         content_other=content_other,
         value=values.of(one.delivered),
         content_value=values.of(one.content),
-        renumbered=renumbered(one.reference, astray, (one.delivered, one.content), owned.logged),
+        renumbered=renumbered(one.reference, astray, (one.delivered, one.content), owned.logged)
+        | _dropped(found, known, laid, one.side),
         silent=any(passage.subscribed.opened for passage in own) and not len(one.deliveries),
+        unrecorded=unrecorded(own, one.heads, found.timeline, laid.space),
     )
 
 
@@ -216,6 +248,7 @@ def _rule_counts(found: Gathered, known: Oracles) -> dict[str, int]:
     named = np.array([stream_kind(stream) != "other" for stream in known.streams], np.bool_)
     at_mapped = [known.spoken[name(side)].stream for side in mapped for name in (delivered_oracle, content_oracle)]
     return {
+        "command attempts": sum(row.attempts > 1 for row in found.commands),
         "run alias": sum(int(runs[spoken.stream].sum()) for spoken in known.spoken.values()),
         "stream mapping": sum(int(named[stream].sum()) for stream in at_mapped),
         "stored envelope": sum(rows.unwrapped for rows in lanes),

@@ -16,6 +16,7 @@ REASONS = {
     "stored envelope": "the target stores the whole envelope: the body is the payload inside it",
     "published_at spelling": "`Z` and `+00:00` are one instant; instants are compared, never texts",
     "canonical JSON": "key order and spacing carry no meaning: bodies are compared in canonical form",
+    "command attempts": "a command that got no answer is sent again with its key: its attempts are one command",
     "volatile published_at": "two authorities commit at two instants; left out where each lane has its own",
     "volatile heartbeat_age_ms": "an age differs between two authorities; left out of worker and fleet bodies there",
 }

@@ -1,11 +1,12 @@
 """What came over each subscription: first arrivals, latecomers, repeats, and what never came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.history.addresses import I32, U64, AddressSpace, Mask, address_space, firsts, late
+from harness.history.coverage import Interval, less
 from harness.history.subscribed import Subscribed
 
 
@@ -15,8 +16,9 @@ class Passage:
     cursor asked on their connection, are left out.
 
     `rows` int32: first arrivals, ascending by seq; `addresses` int32 of these events; `late` bool: came after a higher
-    number; `repeats` int32: every other row, in arrival order; `missing` int32: addresses of the events above the asked
-    cursor, up to the end, that never came (none where the subscription never opened).
+    number; `repeats` int32: every other row, in arrival order; `owed`: the numbers above the asked cursor, up to the
+    end, less those that are `spared` (see `coverage`); `missing` int32: addresses of the events among them that never
+    came (none where the subscription never opened); `expected`: how many events are owed.
     """
 
     subscribed: Subscribed
@@ -24,8 +26,14 @@ class Passage:
     addresses: I32
     late: Mask
     repeats: I32
+    owed: tuple[Interval, ...]
+    spared: tuple[Interval, ...]
     missing: I32
     expected: int
+
+    def spared_of(self, after: int, last: int) -> int:
+        """How many of the numbers in (after, last] the subscription is not owed."""
+        return max(last - after, 0) - sum(end - begin for begin, end in less((after, last), self.spared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,15 @@ class Arrivals:
 
 
 def passages(
-    subscriptions: Sequence[Subscribed], arrivals: Arrivals, space: AddressSpace, expected: Mask
+    subscriptions: Sequence[Subscribed],
+    arrivals: Arrivals,
+    space: AddressSpace,
+    expected: Mask,
+    spared: Mapping[int, tuple[Interval, ...]],
 ) -> dict[int, Passage]:
-    """The passage of each subscription of one side, by its code. `expected` marks the events that are to be had."""
+    """The passage of each subscription of one side, by its code. `expected` marks the events that are to be had;
+    `spared` are the numbers that a subscription, by its code, is not owed.
+    """
     groups = (arrivals.subscription, arrivals.seq)
     own = address_space(max((one.code for one in subscriptions), default=-1) + 1, [groups])
     position, repeats = firsts(own.of(groups), own.size)
@@ -53,10 +67,12 @@ def passages(
         first = position[own.base[one.code] : own.base[one.code + 1]]
         first = first[first >= 0]
         addresses = arrivals.address[first]
-        wanted, missing = _missing(one, addresses, space, expected)
+        own_spared = spared.get(one.code, ())
+        owed = _owed(one, addresses, space, own_spared)
+        wanted, missing = _missing(one, addresses, space, expected, owed)
         again = by_subscription.get(one.code, first[:0])
         found[one.code] = Passage(
-            one, arrivals.row[first], addresses, late(first), arrivals.row[again], missing, wanted
+            one, arrivals.row[first], addresses, late(first), arrivals.row[again], owed, own_spared, missing, wanted
         )
     return found
 
@@ -70,19 +86,30 @@ def _grouped(codes: I32, rows: I32) -> dict[int, I32]:
     return {int(ordered[start]): part for start, part in zip(starts, parts, strict=True)}
 
 
-def _missing(one: Subscribed, addresses: I32, space: AddressSpace, expected: Mask) -> tuple[int, I32]:
-    """How many events the subscription covers, and the addresses of those that it lacks."""
+def _owed(
+    one: Subscribed, addresses: I32, space: AddressSpace, own_spared: tuple[Interval, ...]
+) -> tuple[Interval, ...]:
     if one.asked is None:
-        return 0, addresses[:0]
+        return ()
     end = one.end if one.end is not None else _last_seq(one, addresses, space)
-    begin, stop = space.interval(one.stream_code, one.asked, max(end, one.asked))
-    wanted = expected[begin:stop].copy()
-    count = int(wanted.sum())
-    if not one.opened and not len(addresses):
+    return tuple(less((one.asked, end), own_spared))
+
+
+def _missing(
+    one: Subscribed, addresses: I32, space: AddressSpace, expected: Mask, owed: tuple[Interval, ...]
+) -> tuple[int, I32]:
+    """How many events the subscription is owed, and the addresses of those that it lacks."""
+    count, lacking = 0, []
+    for after, last in owed:
+        begin, stop = space.interval(one.stream_code, after, last)
+        wanted = expected[begin:stop].copy()
+        count += int(wanted.sum())
+        inside = addresses[(addresses >= begin) & (addresses < stop)]
+        wanted[inside - begin] = False
+        lacking.append((np.flatnonzero(wanted) + begin).astype(np.int32))
+    if not lacking or (not one.opened and not len(addresses)):
         return count, addresses[:0]
-    inside = addresses[(addresses >= begin) & (addresses < stop)]
-    wanted[inside - begin] = False
-    return count, (np.flatnonzero(wanted) + begin).astype(np.int32)
+    return count, np.concatenate(lacking)
 
 
 def _last_seq(one: Subscribed, addresses: I32, space: AddressSpace) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.history.addresses import I32, I64, U64, Mask
 from harness.history.columns import CHUNK_ROWS, Codes, Table
+from harness.history.connections import NEVER_NS
 from harness.model.errors import ProtocolError
 from harness.model.names import Side
 from harness.wire.events import HeadReport
@@ -27,6 +28,9 @@ class ReadPosition:
     exchange: int
     ordinal: int
     """When it was asked for, in the order of the recording."""
+    answered_ordinal: int
+    """When the answer had come, in the same order."""
+    answered_ns: int
     stream: str
     head: int | None
     floor: int | None
@@ -123,10 +127,13 @@ def _positions(
     exchange: Mapping[str, Any], reports: list[HeadReport], plan_name: Callable[[str], str]
 ) -> Iterable[ReadPosition]:
     side, asked = Side(exchange["side"]), exchange["stream"]
+    when = (exchange["ordinal"], _or_never(exchange["closed_ordinal"]), _or_never(exchange["answered_ns"]))
     told = {plan_name(report.stream): report for report in reports}
     if asked is not None and asked not in told:
-        yield ReadPosition(side, exchange["step"], exchange["id"], exchange["ordinal"], asked, None, None)
+        yield ReadPosition(side, exchange["step"], exchange["id"], *when, asked, None, None)
     for stream, report in told.items():
-        yield ReadPosition(
-            side, exchange["step"], exchange["id"], exchange["ordinal"], stream, report.head, report.floor
-        )
+        yield ReadPosition(side, exchange["step"], exchange["id"], *when, stream, report.head, report.floor)
+
+
+def _or_never(instant: int | None) -> int:
+    return NEVER_NS if instant is None else instant

@@ -57,9 +57,13 @@ class SideStanding:
     value: I32
     content_value: I32
     renumbered: Mask
-    """The event is not there under its number, but the lane has it under another one."""
+    """The event is not there under its number, but the lane has it under another one, or says that it dropped it where
+    its window does not permit that: it was given it.
+    """
     silent: bool
     """Subscriptions opened, and not one event came over any of them."""
+    unrecorded: frozenset[int] = frozenset()
+    """Addresses of the events that are lacking although the driver got them: lost by the harness."""
 
 
 @dataclass(frozen=True, slots=True)

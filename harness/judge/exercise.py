@@ -9,8 +9,9 @@ import numpy as np
 from harness.history.connections import SUBSCRIBER
 from harness.history.history import History, Phase
 from harness.history.positions import ReadPosition
+from harness.judge.liveness import live_after
 from harness.model.names import SIDES, Side
-from harness.model.run_record import CommandExercise, CursorRow, Identity, SideExercise
+from harness.model.run_record import CommandExercise, CursorRow, FaultExercise, Identity, SideExercise
 
 _NS_PER_MS = 1_000_000
 
@@ -55,7 +56,25 @@ def command_exercise(history: History, authority: str) -> CommandExercise:
         refused=outcomes["refused"],
         indefinite=outcomes["indefinite"],
         logged=len(history.authorities[authority].held.rows),
+        retried=sum(row.attempts > 1 for row in history.commands if row.authority == authority),
     )
+
+
+def fault_exercises(history: History) -> Iterator[FaultExercise]:
+    """Each fault of the plan, in its order."""
+    for fault in history.faults:
+        known = fault.begun_ns is not None and fault.healed_ns is not None
+        yield FaultExercise(
+            name=fault.step.name,
+            kind=fault.step.fault.kind,
+            subject=fault.step.fault.subject,
+            proof=fault.proof or "",
+            healed=fault.heal is None or fault.healed_ns is not None,
+            live_after=live_after(history, fault),
+            problem=fault.why,
+            lasted_ms=((fault.healed_ns or 0) - (fault.begun_ns or 0)) // _NS_PER_MS if known else None,
+            commands=sum(fault.open_between(row.sent_ns, row.answered_ns or row.sent_ns) for row in history.commands),
+        )
 
 
 def cursor_rows(history: History) -> Iterator[CursorRow]:

@@ -11,7 +11,7 @@ from harness.history.oracles import delivered_oracle, log_oracle
 from harness.history.passages import Passage
 from harness.history.testimony import Testimony
 from harness.model.errors import FormatError
-from harness.model.finding import FailureClass, Finding, FrameRef
+from harness.model.finding import FailureClass, Finding, FrameRef, Grade
 from harness.model.names import SIDES, Side
 from harness.model.run_record import Exhibit, FrameExcerpt, NeighbourCell, NeighbourRow
 from harness.wire.canonical import canonical_json
@@ -19,6 +19,8 @@ from harness.wire.canonical import canonical_json
 ROWS_BEFORE, ROWS_AFTER = 3, 2
 BODY_CHARACTERS_MAX = 4_000
 FRAME_CHARACTERS_MAX = 2_000
+EXHIBITS_MAX = 60
+"""Classes of one recording that are laid out: how many there are is up to a lane, which chooses names and paths."""
 
 _ABSENT = NeighbourCell("missing", "", "", "")
 _SILENT = NeighbourCell("", "", "", "")
@@ -37,10 +39,10 @@ _Row = tuple[int, tuple[_Cell, _Cell, _Cell]]
 
 
 def exhibits(history: History, findings: Iterable[Finding], scenario: str, reproduce: str) -> tuple[Exhibit, ...]:
-    """One exhibit for the first finding of each fingerprint."""
-    first: dict[str, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.fingerprint, finding)
+    """One exhibit for the first finding of each fingerprint, divergences before what is explained, at most
+    EXHIBITS_MAX.
+    """
+    first = _shown(findings)
     laid = {name: _neighbourhood(history, finding) for name, finding in first.items()}
     bodies = history.bodies.of(_wanted(row for rows in laid.values() for row in rows))
     excerpts = _excerpts(history, [frame for finding in first.values() for frame in finding.frames])
@@ -56,6 +58,15 @@ def exhibits(history: History, findings: Iterable[Finding], scenario: str, repro
         )
         for name, finding in first.items()
     )
+
+
+def _shown(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """The findings to lay out, by fingerprint."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.fingerprint, finding)
+    ordered = sorted(first.items(), key=lambda item: item[1].grade is not Grade.DIVERGENCE)
+    return dict(ordered[:EXHIBITS_MAX])
 
 
 def _neighbourhood(history: History, finding: Finding) -> list[_Row]:
@@ -122,11 +133,11 @@ def _wanted(rows: Iterable[_Row]) -> dict[str, set[int]]:
 def _row(history: History, row: _Row, finding: Finding, bodies: Mapping[str, Mapping[int, bytes]]) -> NeighbourRow:
     seq, cells = row
     hit = finding.seq is not None and finding.seq <= seq <= (finding.seq_last or finding.seq)
-    log, legacy, target = (_shown(history, cell, bodies) for cell in cells)
+    log, legacy, target = (_cell_shown(history, cell, bodies) for cell in cells)
     return NeighbourRow(seq, hit, log, legacy, target)
 
 
-def _shown(history: History, cell: _Cell, bodies: Mapping[str, Mapping[int, bytes]]) -> NeighbourCell:
+def _cell_shown(history: History, cell: _Cell, bodies: Mapping[str, Mapping[int, bytes]]) -> NeighbourCell:
     if cell.row < 0:
         return _ABSENT if cell.mark else _SILENT
     held = _held(history, cell.oracle)

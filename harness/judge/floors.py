@@ -7,10 +7,13 @@ import numpy as np
 
 from harness.history.history import History
 from harness.history.passages import Passage
+from harness.judge.liveness import live_after
 from harness.model.names import SIDES, Side
-from harness.model.plan import CommandStep
+from harness.model.plan import AckStep, CommandStep
 from harness.model.run_record import FloorResult
 from harness.model.subscription import planned_heads
+
+_UNSUPPORTED = "unsupported"
 
 
 def floors(history: History, identities: Iterable[Mapping[str, Any]]) -> tuple[FloorResult, ...]:
@@ -18,10 +21,11 @@ def floors(history: History, identities: Iterable[Mapping[str, Any]]) -> tuple[F
     subjects = {identity.get("subject") for identity in identities if identity.get("profile")}
     barriers = {passage.subscribed.plan.barrier for passage in history.passages}
     heads = {number: planned_heads(history.plan, number) for number in barriers if number is not None}
-    found = list(_authority_floors(history))
+    found = [*_authority_floors(history), *_fault_floors(history)]
     for side in SIDES:
         found += _side_floors(history, side, heads)
         found.append(FloorResult("lane identified", side.value, 1, int(f"lane/{side}" in subjects)))
+        found += _ack_floors(history, side)
     return tuple(found)
 
 
@@ -37,6 +41,30 @@ def _authority_floors(history: History) -> Iterator[FloorResult]:
         yield FloorResult("commands answered", side, commands, len(answered))
         read = sum(stream in authority.read for stream in history.plan_streams)
         yield FloorResult("streams whose log was read", side, len(history.plan_streams), read)
+
+
+def _fault_floors(history: History) -> Iterator[FloorResult]:
+    """A fault without proof showed nothing, one that was not ended hides everything behind it, and silence after it is
+    measured by the barrier that follows (architecture, 3 and 6).
+    """
+    faults = history.faults
+    if faults:
+        yield FloorResult("faults proven", "", len(faults), sum(fault.proof is not None for fault in faults))
+        ended = [fault for fault in faults if fault.heal is not None]
+        yield FloorResult("faults healed", "", len(ended), sum(fault.healed_ns is not None for fault in ended))
+        live = sum(live_after(history, fault) for fault in faults)
+        yield FloorResult("liveness after faults", "", len(faults), live)
+
+
+def _ack_floors(history: History, side: Side) -> Iterator[FloorResult]:
+    """Acknowledgements of the plan, less those that the side's dialect has no word for."""
+    planned = {step.index for step in history.plan.steps if isinstance(step, AckStep) and side in step.sides}
+    unsupported = {str(note["subject"]) for note in history.timeline if note["event"] == _UNSUPPORTED}
+    needed = {index for index in planned if f"{index}/{side}" not in unsupported}
+    if needed:
+        answered = {one.step for one in history.checkpoints.acks if one.side is side and one.refused is not None}
+        read = {one.step for one in history.checkpoints.tables if one.side is side}
+        yield FloorResult("checkpoints acknowledged", side.value, len(needed), len(needed & answered & read))
 
 
 Heads = Mapping[int, Mapping[str, int]]
@@ -61,7 +89,9 @@ def _side_floors(history: History, side: Side, heads: Heads) -> Iterator[FloorRe
 
 
 def _events_needed(passage: Passage, heads: Heads) -> int:
-    """How many events the plan promises to a subscription: those above its cursor, up to its end."""
+    """How many events the plan promises to a subscription: those above its cursor, up to its end, less those that its
+    lane may no longer have (`coverage`): the subscriber was told so and went on above them.
+    """
     planned, one = passage.subscribed.plan, passage.subscribed
     if planned.until is not None:
         end = planned.until
@@ -71,7 +101,7 @@ def _events_needed(passage: Passage, heads: Heads) -> int:
         return 0
     # Where a resume goes on is known from the recording alone: it continues what was applied before.
     cursor = planned.cursor if planned.cursor is not None else one.asked or 0
-    return max(end - cursor, 0)
+    return max(end - cursor, 0) - passage.spared_of(cursor, end)
 
 
 def _events_seen(history: History, passage: Passage) -> int:

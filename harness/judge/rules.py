@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.checks.answers import BUDGET_IS_POLICY, MOVING_WINDOW
 from harness.checks.lane import EVICTION, SAME_BODY_REPEAT
 from harness.checks.positions import UNEQUAL_WINDOWS
 from harness.model.finding import FailureClass, Finding, Grade
@@ -14,12 +15,16 @@ REASONS = {
     SAME_BODY_REPEAT: "delivery is at least once: the same event may come again, above the cursor asked for",
     EVICTION: "a lane may put off a slow consumer, who comes back and reaches its end",
     UNEQUAL_WINDOWS: "the profiles declare unequal windows, and each lane keeps its own",
+    MOVING_WINDOW: "while writers go on, the window of one lane may have moved on before that of the other",
+    BUDGET_IS_POLICY: "a replay budget is the policy of clients where the dialect has no stale answer",
 }
 
 _PERMITTED = {
     SAME_BODY_REPEAT: FailureClass.DUPLICATE,
     EVICTION: FailureClass.STALE,
     UNEQUAL_WINDOWS: FailureClass.STALE,
+    MOVING_WINDOW: FailureClass.STALE,
+    BUDGET_IS_POLICY: FailureClass.STALE,
 }
 
 

@@ -13,6 +13,7 @@ from harness.judge.exercise import (
     command_exercise,
     cursor_rows,
     duration_ms,
+    fault_exercises,
     identities,
     side_exercise,
     stall_ms_max,
@@ -149,6 +150,7 @@ def _scenario_record(
         findings=sum(finding.count for finding in findings),
         explained=_explained(findings),
         stall_ms_max=stall_ms_max(history),
+        faults=tuple(fault_exercises(history)),
     )
 
 
@@ -251,6 +253,7 @@ def _class(group: Sequence[tuple[str, Finding]]) -> DivergenceClass:
         message=first.message,
         suffers=first.suffers,
         clauses=first.clauses,
+        stages=tuple(dict.fromkeys(finding.stage for _, finding in group if finding.stage)),
     )
 
 

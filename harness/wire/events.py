@@ -43,14 +43,24 @@ class HeadReport(NamedTuple):
     floor: int | None
 
 
+class CheckpointReport(NamedTuple):
+    """How far one reader told the lane to have come in one stream; `key` is the row's own name."""
+
+    key: str
+    client: str
+    stream: str
+    seq: int
+
+
 class Opened(NamedTuple):
     """The subscription stands: `hello`, or the answer that carries the snapshot.
 
-    `cursor` is the cursor as the lane echoed it, none where the dialect has no echo.
+    `cursor` and `stream` are what was asked for as the lane echoed it, none where the dialect has no echo.
     """
 
     cursor: int | None
     detail: str
+    stream: str | None = None
 
 
 class Batch(NamedTuple):
@@ -93,9 +103,13 @@ class Refused(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A frame of the dialect that carries nothing for a subscriber; `what` names it."""
+    """A frame of the dialect that carries nothing for a subscriber; `what` names it.
+
+    `unasked`: it answers a request, and no codec of ours makes that request.
+    """
 
     what: str
+    unasked: bool = False
 
 
 Event = Opened | Batch | Identified | Stale | Refused | Ignored

@@ -7,14 +7,26 @@ from typing import Any, TypeVar
 
 from harness.model.errors import FormatError, ProtocolError
 from harness.wire.codec import Handshake, cursor, path_segment
-from harness.wire.events import Batch, Delivery, Event, HeadReport, Identified, Ignored, Opened, Refused
+from harness.wire.events import (
+    Batch,
+    CheckpointReport,
+    Delivery,
+    Event,
+    HeadReport,
+    Identified,
+    Ignored,
+    Opened,
+    Refused,
+)
 from harness.wire.json_slices import parsed, utf8
 from harness.wire.stored_envelope import StoredEnvelope, slice_envelope
 from harness.wire.sync_rows import (
+    CHECKPOINT_COLUMNS,
     EVENT_COLUMNS,
     HEAD_COLUMNS,
     Row,
     batch,
+    checkpoint,
     delivery,
     head,
     number_of,
@@ -216,20 +228,20 @@ def _subscription_error(_kind: str, content: Any) -> list[Event]:
     return [Refused("subscriptions_lost" if lost else "subscription_refused", message)]
 
 
-def _ignored(kind: str, _content: Any) -> list[Event]:
-    return [Ignored(kind)]
+def _unasked(kind: str, _content: Any) -> list[Event]:
+    return [Ignored(kind, unasked=True)]
 
 
 _KINDS: dict[str, Callable[[str, Any], list[Event]]] = {
     "InitialSubscription": _snapshot(("database_update",)),
     "TransactionUpdate": _transaction,
     "TransactionUpdateLight": _light,
-    "OneOffQueryResponse": _ignored,
+    "OneOffQueryResponse": _unasked,
     "SubscribeApplied": _single_snapshot,
-    "UnsubscribeApplied": _ignored,
+    "UnsubscribeApplied": _unasked,
     "SubscriptionError": _subscription_error,
     "SubscribeMultiApplied": _snapshot(("update",)),
-    "UnsubscribeMultiApplied": _ignored,
+    "UnsubscribeMultiApplied": _unasked,
 }
 
 
@@ -244,6 +256,11 @@ def sql_rows(body: bytes) -> list[Delivery]:
 def sql_heads(body: bytes) -> list[HeadReport]:
     """Heads and floors of an HTTP SQL answer over `stream_head`. Raises ProtocolError for anything else."""
     return _answer(body, HEAD_COLUMNS, lambda values, _index: head(values))
+
+
+def sql_checkpoints(body: bytes) -> list[CheckpointReport]:
+    """Rows of an HTTP SQL answer over `sync_checkpoint`. Raises ProtocolError for anything else."""
+    return _answer(body, CHECKPOINT_COLUMNS, lambda values, _index: checkpoint(values))
 
 
 def _answer(body: bytes, columns: tuple[str, ...], read: Callable[[Row, int], _T]) -> list[_T]:

@@ -7,7 +7,7 @@ from reprlib import repr as shortened
 from typing import Any
 
 from harness.model.errors import FormatError
-from harness.wire.events import Batch, Delivery, HeadReport, Origin
+from harness.wire.events import Batch, CheckpointReport, Delivery, HeadReport, Origin
 from harness.wire.json_members import UINT64_MAX, well_formed
 from harness.wire.json_slices import SCAN_FAILURES, parsed, scan_unique
 from harness.wire.stored_envelope import StoredEnvelope, stored_envelope
@@ -24,6 +24,7 @@ EVENT_COLUMNS = (
     "durable_offset",
 )
 HEAD_COLUMNS = ("stream_id", "next_seq", "retained_from")
+CHECKPOINT_COLUMNS = ("checkpoint_key", "reader", "client_id", "stream_id", "acked_seq", "updated_at")
 
 Row = Sequence[Any]
 """A row's values in the order of the columns above."""
@@ -104,6 +105,12 @@ def head(values: Row) -> HeadReport:
         window = f"next_seq {next_seq}, retained_from {retained_from}"
         raise FormatError(f"stream_head of {shortened(stream)} says {window}; both count from 1")
     return HeadReport(stream, next_seq - 1, retained_from - 1)
+
+
+def checkpoint(values: Row) -> CheckpointReport:
+    """The position that a `sync_checkpoint` row states. Raises FormatError if it is no such row."""
+    key_text, client, stream = (text_of(values[at], CHECKPOINT_COLUMNS[at]) for at in (0, 2, 3))
+    return CheckpointReport(key_text, client, stream, number_of(values[4], "acked_seq"))
 
 
 def batch(origin: Origin, rows: Rows, unwrap: Unwrap = stored_envelope) -> Batch:

@@ -92,7 +92,7 @@ def _frame(frame: Members) -> Event:
             return Batch("message", [_envelope(frame.members("message"))], [], [])
         case "hello":
             detail = " ".join(f"{name}={frame.raw(name)}" for name in _HELLO_DETAIL if name in frame)
-            return Opened(frame.uint64("after_seq"), detail)
+            return Opened(frame.uint64("after_seq"), detail, frame.string("topic"))
         case "stale_cursor":
             return _stale(frame)
         case "error":

@@ -33,6 +33,21 @@ def test_until_that_never_comes_is_silence(tmp_path: Path, side: Side) -> None:
     assert [("run:r1", 3, None)] == places(said["barrier.end"])
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_end_that_was_never_made_is_not_the_lane_s(tmp_path: Path, side: Side) -> None:
+    """A sentinel that the authority refused cannot come; no lane is blamed for that."""
+    world = World.played(run_plan())
+    world.answers("sentinel")[0].update(status=409, outcome="refused", response_body=b'{"error":"conflict"}')
+    del world.pages[0].rows[6]
+    world.pages[0].head = 6
+    for one in SIDES:
+        world.everywhere(one, lambda link: link.drop(7))
+
+    said = [one for one in found(world, tmp_path)["barrier.end"] if one.sides == (side,)]
+
+    assert [("authority", "never accepted")] == [(one.blame.value, one.stage) for one in said]
+
+
 def test_nothing_delivered_anywhere_is_both_lanes(tmp_path: Path) -> None:
     """Subscriptions stand on both sides and nothing comes: both lanes, though their own content has it."""
 

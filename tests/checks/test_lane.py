@@ -8,9 +8,10 @@ import pytest
 from harness.model.finding import Blame, FailureClass
 from harness.model.names import SIDES, Side
 from harness.model.plan import SubscribeStep
-from tests.builders import World, run_plan
+from tests.builders import World, limited, run_plan
 from tests.checks.running import bent, blames, found, places
-from tests.playing import Message
+from tests.encoding import stale_frame
+from tests.playing import Link, Message
 
 
 def test_untouched_lanes_are_silent(tmp_path: Path) -> None:
@@ -161,3 +162,58 @@ def test_any_other_error_of_a_lane_is_its_own_fault(tmp_path: Path) -> None:
     said = bent(bend, tmp_path)
 
     assert [(None, Blame.LEGACY)] == [(one.rule, one.blame) for one in said["lane.cut_off"]]
+
+
+def evicted(message: str) -> World:
+    """A reader is put off with `message`, comes back and gets everything."""
+    world = World.played(run_plan())
+    link = world.link(Side.LEGACY)
+    again = world.reconnected(link, after=4)
+    refusal = f'{{"type":"error","code":"slow_consumer_evicted","message":"{message}"}}'.encode()
+    link.messages.append(Message(again.messages[0].ordinal - 1, "raw", text=refusal))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rule"),
+    [
+        ("lag=301 threshold=300 strikes=3 max_strikes=3", "eviction"),
+        ("lag=300 threshold=300 strikes=3 max_strikes=3", None),
+        ("lag=301 threshold=300 strikes=2 max_strikes=3", None),
+        ("no numbers", "eviction"),
+    ],
+)
+def test_eviction_by_its_own_numbers(tmp_path: Path, numbers: str, rule: str | None) -> None:
+    """A lag above the threshold and no strike left: an eviction that says otherwise of itself is not lawful."""
+    assert [rule] == [one.rule for one in found(evicted(numbers), tmp_path)["lane.cut_off"]]
+
+
+def test_eviction_at_the_end_is_lawful_where_all_has_come(tmp_path: Path) -> None:
+    """Put off after the last number that it had to get: there was nothing to come back for."""
+    world = World.played(run_plan())
+    link = world.link(Side.LEGACY)
+    text = b'{"type":"error","code":"slow_consumer_evicted","message":""}'
+    link.messages.append(Message(link.messages[-1].ordinal + 1, "raw", text=text))
+
+    assert ["eviction"] == [one.rule for one in found(world, tmp_path)["lane.cut_off"]]
+
+
+def test_hole_that_a_stale_answer_left_is_none(tmp_path: Path) -> None:
+    """A reader falls behind while it is away, is told stale and goes on at the floor; a hole above the floor is one."""
+    world = World.played(run_plan(settings=limited(2)))
+    link = world.link(Side.LEGACY)
+    again = world.reconnected(link, after=2)
+    for seq in (3, 4, 5):
+        again.drop(seq)
+    hello = again.messages[0]
+    answer = Message(hello.ordinal + 1, "raw", text=stale_frame(link.row["topic"], 2, 5, 7, 20_000))
+    row = {**again.row, "id": 99, "attempt": 3, "cursor": 5, "ordinal": again.row["ordinal"] + 1}
+    world.links.append(Link(row, [Message(hello.ordinal + 2, "hello"), *again.messages[1:]]))
+    again.messages[1:] = [answer]
+    again.row.update(closed_by="lane", code=4410, closed_ns=None)
+    lawful = found(world, tmp_path / "lawful")
+    world.links[-1].drop(6)
+    said = found(world, tmp_path / "hole")
+
+    assert {} == lawful
+    assert [("run:r1", 6, None)] == places(said["lane.contiguity"])

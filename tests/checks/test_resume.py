@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.checks.resume import CHECKS
 from harness.model.finding import Blame, FailureClass
 from harness.model.names import SIDES, Side
 from harness.model.plan import SubscribeStep
 from tests.builders import World, run_plan
-from tests.checks.running import bent, blames, found, places
+from tests.checks.running import bent, blames, found, found_in, history_of, places
+from tests.checks.windows import played, reading
 
 
 def resumed(side: Side) -> World:
@@ -105,3 +107,33 @@ def test_repeat_after_a_reconnect_from_an_older_cursor_is_lawful(tmp_path: Path)
 
     assert ["same-body repeat"] == [one.rule for one in said["lane.uniqueness"]]
     assert {"lane.uniqueness"} == said.keys()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_what_two_cursors_cover_comes_to_both(tmp_path: Path, side: Side) -> None:
+    """replay(c1) up to c2 joined with replay(c2) is replay(c1): who resumed at 3 must have 5 if who began at 0 has."""
+    world = resumed(side)
+    world.link(side, "late").drop(5)
+
+    said = found(world, tmp_path)
+
+    assert [("run:r1", 5, None)] == places(said["resume.joined"])
+    assert [FailureClass.CURSOR] == [one.failure for one in said["resume.joined"]]
+    assert {side.value} == blames(said)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_joined_replays_of_a_narrow_window_are_silent(tmp_path: Path, side: Side) -> None:
+    """What one of the two is not owed says nothing about the other."""
+    history = history_of(reading(0, 1, 4, 6, sides=(side,)), tmp_path)
+
+    assert {} == found_in(history)
+    assert 0 < next(check.rows(history) for check in CHECKS if check.name == "resume.joined")
+
+
+def test_mover_over_a_floor_has_lost_nothing(tmp_path: Path) -> None:
+    """Who was told stale, went on at the floor and then moved: nothing below the floor was owed."""
+    mover = SubscribeStep(0, "mover", (Side.LEGACY,), "run:r1", cursor=1, until=5)
+    world = played(mover, SubscribeStep(0, "mover", (Side.TARGET,), "run:r1", cursor=None))
+
+    assert {} == found(world, tmp_path)

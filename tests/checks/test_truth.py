@@ -9,6 +9,7 @@ from harness.model.names import SIDES, Side, Topology
 from harness.model.plan import Command, CommandStep
 from tests.builders import World, run_plan
 from tests.checks.running import bent, blames, found, places
+from tests.striking import Unmoved, outage, struck
 
 FEEDS = {Side.LEGACY: "feed of legacy", Side.TARGET: "feed of target"}
 
@@ -139,6 +140,40 @@ def test_indefinite_command_is_settled_by_the_log(tmp_path: Path) -> None:
         row.update(status=None, response_body=b"", answered_ns=None, outcome="indefinite", error="timeout")
 
     assert {} == bent(bend, tmp_path)
+
+
+@pytest.mark.parametrize("topology", list(Topology))
+def test_authority_that_is_killed_in_mid_stream_is_parity(tmp_path: Path, topology: Topology) -> None:
+    """Keyed commands without an answer were sent again, and each made one event: of a run, a worker, its fleet."""
+    keyed = Command("append", "r1", event_type="note", payload="1", key="k")
+    steps = (
+        CommandStep(0, "main", Command("register_worker", "w1", key="w")),
+        *outage(f"authority/{topology.authorities[-1]}"),
+        CommandStep(0, "main", keyed),
+        CommandStep(0, "main", Command("heartbeat", "w1", key="h")),
+    )
+    world = Unmoved.played(run_plan(*steps, topology=topology))
+    struck(world, 4, 8)
+    for row in [row for row in world.answers("command") if row["service"].endswith(topology.authorities[-1])][-3:]:
+        again = {name: row[name] for name in ("response_body", "outcome", "status")}
+        row.update(status=None, outcome="indefinite", response_body=b"", answered_ns=None, error="connection reset")
+        world.exchanged("command", row["service"], row["step"], row["stream"], **again)
+
+    assert {} == found(world, tmp_path)
+
+
+def test_retry_that_makes_a_second_event_is_found(tmp_path: Path) -> None:
+    """The log has the event of the attempt without an answer, and another one that the retry made: the authority's."""
+    world = World.played(run_plan())
+    row = world.answers("command")[3]
+    again = {"response_body": world.answers("command")[4]["response_body"], "outcome": "ok", "status": 200}
+    row.update(status=None, outcome="indefinite", response_body=b"", answered_ns=None, error="connection reset")
+    world.exchanged("command", row["service"], row["step"], row["stream"], **again)
+
+    said = found(world, tmp_path)
+
+    assert {"authority"} == blames(said)
+    assert 4 in {one.seq for one in said["truth.logged"]}
 
 
 def test_log_has_every_number_once(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ events = st.builds(
 def heard(side: Side, *frames: bytes) -> tuple[list[Delivery], Listener, Connection]:
     """What comes of frames through the listener of a side."""
     dialect = "topic-ws" if side is Side.LEGACY else "spacetime-v1-json"
-    asked = Asked(0, side, "subscriber", "s", 0, 1, "run:r1", TOPIC, 0, dialect, "sync", 0)
+    asked = Asked(0, side, "subscriber", "s", 0, 1, "run:r1", TOPIC, 0, dialect, "sync", 0, 0)
     connection = Connection(asked, Ended(101, 0, None, None, None, None, None), Heard())
     rows: list[tuple[Delivery, int, int, int]] = []
     listening = listener(connection, rows, [], shared=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.history.addresses import address_space
 from harness.history.connections import Asked, Connection, Ended, Heard
+from harness.history.coverage import Interval
 from harness.history.passages import Arrivals, Passage, passages
 from harness.history.subscribed import Subscribed
 from harness.model.names import Side
@@ -20,7 +21,7 @@ arrivals = st.lists(st.tuples(st.integers(0, 1), seqs), max_size=25)
 
 
 def subscription(code: int, cursor: int, end: int | None) -> Subscribed:
-    asked = Asked(code, Side.LEGACY, "subscriber", "s", code, 1, "run:r1", "t", cursor, "topic-ws", None, 0)
+    asked = Asked(code, Side.LEGACY, "subscriber", "s", code, 1, "run:r1", "t", cursor, "topic-ws", None, 0, 0)
     heard = Heard(events=[(0, Opened(cursor, ""))])
     connection = Connection(asked, Ended(101, 0, None, None, None, None, None), heard)
     planned = Subscription(code, Side.LEGACY, "s", "run:r1", cursor, None, 1, 1)
@@ -28,7 +29,7 @@ def subscription(code: int, cursor: int, end: int | None) -> Subscribed:
 
 
 def passed(
-    rows: Sequence[tuple[int, int]], log: Sequence[int], one: Subscribed
+    rows: Sequence[tuple[int, int]], log: Sequence[int], one: Subscribed, spared: tuple[Interval, ...] = ()
 ) -> tuple[dict[int, Passage], list[int]]:
     """The passages of two subscriptions to one stream, and the number at each address."""
     column = np.array([seq for _, seq in rows], np.uint64)
@@ -39,7 +40,7 @@ def passed(
     expected[space.of((np.zeros(len(log), np.int32), logged))] = True
     over = np.array([code for code, _ in rows], np.int32)
     counted = Arrivals(np.arange(len(rows), dtype=np.int32), over, column, space.of((zeros, column)))
-    found = passages([one, subscription(1, 0, None)], counted, space, expected)
+    found = passages([one, subscription(1, 0, None)], counted, space, expected, {0: spared})
     return found, [space.key(address)[1] for address in range(space.size)]
 
 
@@ -65,3 +66,19 @@ def test_passage_is_what_a_walk_finds(
     assert [row for row, seq in own if first[seq] != row] == passage.repeats.tolist()
     assert sorted(covered - first.keys()) == [seq_at[address] for address in passage.missing]
     assert len(covered) == passage.expected
+
+
+@given(arrivals, st.lists(seqs, max_size=12, unique=True), st.tuples(seqs, seqs))
+@settings(max_examples=300, deadline=None)
+def test_what_is_spared_is_neither_owed_nor_missing(
+    rows: list[tuple[int, int]], log: list[int], spared: tuple[int, int]
+) -> None:
+    """Numbers between the place of a stale answer and where the client went on: one by one they are left out."""
+    found, seq_at = passed(rows, log, subscription(0, 0, 9), (spared,) if spared[0] < spared[1] else ())
+    passage = found[0]
+    came = {seq_at[address] for address in passage.addresses}
+    owed = {seq for seq in log if 0 < seq <= 9 and not spared[0] < seq <= spared[1]}
+
+    assert len(owed) == passage.expected
+    assert sorted(owed - came) == [seq_at[address] for address in passage.missing]
+    assert sum(spared[0] < seq <= spared[1] for seq in range(1, 10)) == passage.spared_of(0, 9)

@@ -12,6 +12,7 @@ from harness.model.plan import Command, CommandStep, SubscribeStep
 from harness.model.run_record import Verdict
 from tests.builders import World, run_plan
 from tests.playing import Link
+from tests.striking import Unmoved, outage, reached, struck
 
 Fault = Callable[[World, Side], None]
 
@@ -226,6 +227,22 @@ def test_accepted_command_missing_from_the_log_blames_the_authority(tmp_path: Pa
         page.rows = [row for row in page.rows if row.command_id != victim]
 
     assert_blocks(judged(world, tmp_path), {1}, {"authority"})
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+@pytest.mark.parametrize("subject", ["lane/legacy", "lane/target", "relay/legacy", "relay/target"])
+def test_answer_that_differs_because_a_lane_is_down_blames_the_authority(
+    tmp_path: Path, subject: str, topology: Topology
+) -> None:
+    """Delivery never changes an answer: the fault of whoever answers, not of the lane that is down."""
+    world = Unmoved.played(run_plan(*outage(subject), topology=topology))
+    struck(world, 2, 9 if topology is Topology.ISOLATED else 5)
+    reached(world)
+    untouched = judged(world, tmp_path / "untouched")
+    world.answers("command")[4].update(status=500, outcome="indefinite", response_body=b'{"error":"internal"}')
+
+    assert Verdict.PARITY is untouched.record.verdict
+    assert_blocks(judged(world, tmp_path / "bent"), {10}, {"authority"})
 
 
 @pytest.mark.parametrize("side", SIDES)

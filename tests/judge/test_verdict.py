@@ -1,14 +1,20 @@
 """From judged recordings to a run."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from harness.judge.verdict import JudgedRecording, judge_recording, judge_run
 from harness.model.names import SIDES, Side
-from harness.model.run_record import RunRecord, Verdict
+from harness.model.run_record import FaultExercise, RunRecord, ScenarioRecord, Verdict
+from harness.report.verdict_json import run_record_from_json, verdict_json
 from tests.builders import World, run_plan
+from tests.striking import Unmoved, outage, reached, struck
+
+SCHEMA_FILE = Path(__file__).parent.parent.parent / "reports" / "schema" / "verdict.schema.json"
 
 
 def run_of(*judged: JudgedRecording, problems: tuple[str, ...] = ()) -> RunRecord:
@@ -101,6 +107,51 @@ def test_interrupt_outranks_what_seems_to_be_missing(tmp_path: Path) -> None:
 
     assert Verdict.COULD_NOT_RUN is record.verdict
     assert "the run was interrupted before its end" == record.reasons[0]
+
+
+def faulty_record(directory: Path, *, proven: bool = True, live: bool = True) -> ScenarioRecord:
+    world = Unmoved.played(run_plan(*outage("lane/target")))
+    struck(world, 2, 4, proven=proven)
+    if live:
+        reached(world)
+    return judge_recording(world.write(directory)).record
+
+
+def test_recording_of_a_plan_with_a_fault_can_be_parity(tmp_path: Path) -> None:
+    """A fault that was seen, that ended and that everybody outlived is told in the record, and is no divergence."""
+    record = faulty_record(tmp_path / "recording")
+    lasted_ms = record.faults[0].lasted_ms
+
+    assert (Verdict.PARITY, ()) == (record.verdict, record.reasons)
+    assert (
+        FaultExercise("outage", "kill", "lane/target", "exit_code -9", True, True, "", lasted_ms, 3),
+    ) == record.faults
+
+
+@pytest.mark.parametrize(
+    ("proven", "live", "reason"),
+    [(False, True, "faults proven: 0 of 1"), (True, False, "liveness after faults: 0 of 1")],
+)
+def test_fault_that_shows_nothing_is_inconclusive(tmp_path: Path, proven: bool, live: bool, reason: str) -> None:
+    """Whatever seems to agree then, agrees about nothing."""
+    record = faulty_record(tmp_path / "recording", proven=proven, live=live)
+
+    assert Verdict.UNKNOWN is record.verdict
+    assert any(text.startswith(reason) for text in record.reasons)
+
+
+def test_record_of_faults_and_stages_fits_its_schema(tmp_path: Path) -> None:
+    """What a run with a fault and a loss shows is written as published, and read back equal."""
+    world = Unmoved.played(run_plan(*outage("lane/target")))
+    struck(world, 2, 4)
+    world.link(Side.TARGET).drop(6)
+    record = run_of(judge_recording(world.write(tmp_path / "recording")))
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+
+    jsonschema.Draft202012Validator(schema).validate(json.loads(verdict_json(record)))
+    assert record == run_record_from_json(verdict_json(record))
+    assert {("replayed, not delivered live",)} == {row.stages for row in record.classes if row.failure == 1}
+    assert "parity run built.mirrored --seed 1 --legacy mine.toml" == record.exhibits[0].reproduce
 
 
 def test_unread_log_is_no_parity(tmp_path: Path) -> None:

@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 
 from harness.model.errors import ProtocolError, UsageError
 from harness.wire.codec import Codec, Handshake
-from harness.wire.events import Batch, Delivery, Event, HeadReport, Identified, Ignored, Opened, Refused
+from harness.wire.events import (
+    Batch,
+    CheckpointReport,
+    Delivery,
+    Event,
+    HeadReport,
+    Identified,
+    Ignored,
+    Opened,
+    Refused,
+)
 from harness.wire.json_slices import is_one_value
-from harness.wire.spacetime_json import SpacetimeJson, slice_batch, sql_heads, sql_rows
-from harness.wire.sync_rows import EVENT_COLUMNS, HEAD_COLUMNS
+from harness.wire.spacetime_json import SpacetimeJson, slice_batch, sql_checkpoints, sql_heads, sql_rows
+from harness.wire.sync_rows import CHECKPOINT_COLUMNS, EVENT_COLUMNS, HEAD_COLUMNS
 from tests.wire.frames import (
     AT_OFFSET,
     CONNECTION,
@@ -220,15 +230,15 @@ def test_a_row_on_both_sides_of_a_difference_changed_nothing() -> None:
             F5.replace(b'{"some":20}', b'{"none":[]}').replace(b'{"some":9}', b'{"none":[]}'),
             Refused("subscriptions_lost", "`foo` is not a valid table"),
         ),
-        (F7, Ignored("OneOffQueryResponse")),
+        (F7, Ignored("OneOffQueryResponse", unasked=True)),
         (transaction(), Ignored("TransactionUpdate without rows of the sync tables")),
         (
             transaction(table("sync_checkpoint", ([], ["[]"]))),
             Ignored("TransactionUpdate without rows of the sync tables"),
         ),
         (transaction(status={"OutOfEnergy": []}), Refused("out_of_energy", "")),
-        (b'{"UnsubscribeMultiApplied":{}}', Ignored("UnsubscribeMultiApplied")),
-        (b'{"UnsubscribeApplied":{}}', Ignored("UnsubscribeApplied")),
+        (b'{"UnsubscribeMultiApplied":{}}', Ignored("UnsubscribeMultiApplied", unasked=True)),
+        (b'{"UnsubscribeApplied":{}}', Ignored("UnsubscribeApplied", unasked=True)),
     ],
 )
 def test_what_else_the_server_says(frame: bytes, event: Event) -> None:
@@ -437,6 +447,13 @@ def test_sql_heads_give_head_and_floor() -> None:
     assert [HeadReport("a", 2**64 - 2, 4), HeadReport("b", 0, 0)] == sql_heads(sql_answer(HEAD_COLUMNS, rows))
 
 
+def test_sql_checkpoints_give_whose_and_how_far() -> None:
+    """Columns are found by their names; the position is exact up to the largest u64."""
+    row = ["c2|r|s", ["0xc2"], "r", "s", 2**64 - 1, [5]]
+
+    assert [CheckpointReport("c2|r|s", "r", "s", 2**64 - 1)] == sql_checkpoints(sql_answer(CHECKPOINT_COLUMNS, [row]))
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -450,6 +467,6 @@ def test_sql_heads_give_head_and_floor() -> None:
 )
 def test_what_is_no_sql_answer_is_refused(body: bytes) -> None:
     """An error text or a row that does not fit its columns is a ProtocolError, for events and heads alike."""
-    for read in (sql_rows, sql_heads):
+    for read in (sql_rows, sql_heads, sql_checkpoints):
         with pytest.raises(ProtocolError, match="not an SQL answer"):
             read(body)

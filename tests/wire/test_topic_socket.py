@@ -60,7 +60,7 @@ def test_a_whole_connection() -> None:
 
     assert [Opened, Batch, Batch, Refused, Stale] == [type(event) for event in events]
     assert [
-        Opened(41, 'topic="run:r1:events" limit=100 recommended_reconnect_backoff_ms=473'),
+        Opened(41, 'topic="run:r1:events" limit=100 recommended_reconnect_backoff_ms=473', TOPIC),
         Batch("message", [delivery(1, b'{"source":"runtime"}', kind="run.started")], [], []),
         Batch("message", [delivery(2, b"null")], [], []),
         Refused("slow_consumer_evicted", "topic=run:r1:events lag=400 threshold=300 strikes=3 max_strikes=3"),
