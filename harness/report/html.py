@@ -20,11 +20,10 @@ from markupsafe import Markup, escape
 from harness.model.run_record import CursorRow, Exhibit, RunRecord, ScenarioRecord
 from harness.report import words
 from harness.report.body_diff import BodyDiff, body_diff
+from harness.report.clause_coverage import NOT_EXERCISED, clause_rows, clause_states
 from harness.report.totals import (
     capped,
     check_rows,
-    clause_rows,
-    clause_states,
     command_total,
     commands_by_authority,
     floor_rows,
@@ -44,11 +43,12 @@ MATRIX_COLUMNS_MAX = 40
 
 _MARK_SHAPES = {"changed": "≠", "duplicate": "◐", "reordered": "↕", "stale": "⊘"}
 _STATES = {
-    "parity": ("", "=", "parity"),
+    "parity": ("state-parity", "=", "parity"),
     "diverged": ("state-diverged", "≠", "diverged"),
     "unknown": ("state-unknown", "?", "inconclusive"),
+    NOT_EXERCISED: ("state-not", "–", NOT_EXERCISED),
 }
-_NOT_EXERCISED = ("state-not", "–", "not exercised")
+"""By state of a clause: style class, shape and word; the shape is never the only carrier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _environment() -> Environment:
         "ink": _ink,
         "mark_shape": lambda mark: _MARK_SHAPES.get(mark, ""),
         "middle": lambda text: escape(shortened(text)),
-        "state_words": lambda state: _STATES.get(state, _NOT_EXERCISED),
+        "state_words": lambda state: _STATES.get(state, _STATES[NOT_EXERCISED]),
     }
     environment.filters.update(filters)
     environment.globals["place"] = words.place
@@ -190,10 +190,7 @@ def _exercise_view(record: RunRecord) -> dict[str, Any]:
         "authorities": commands_by_authority(record)[:20],
         "checks": capped(check_rows(record)),
         "clauses": capped(clause_rows(record)),
-        "clauses_phrase": (
-            f"{states['parity']:,} parity · {states['diverged']:,} diverged · "
-            f"{states['unknown']:,} inconclusive · {states['not exercised']:,} not exercised"
-        ),
+        "clauses_phrase": " · ".join(f"{states[state]:,} {_STATES[state][2]}" for state in _STATES),
         "columns": capped(record.scenarios, MATRIX_COLUMNS_MAX),
         "floors": capped(floors),
         "floors_phrase": f"{held:,} of {words.counted(len(floors), 'floor')} reached",

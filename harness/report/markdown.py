@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 from harness.model.run_record import DivergenceClass, RunRecord, ScenarioRecord, Verdict
 from harness.report import words
+from harness.report.clause_coverage import coverage_words
 from harness.report.totals import command_total, missed_floors, side_total
 from harness.report.visible import clipped
 
 CELL_CHARACTERS_MAX = 200
+COVERAGE_CHARACTERS_MAX = 1000
 
 
 def summary_markdown(record: RunRecord, size_max_bytes: int = 60 * 1024) -> str:
@@ -103,6 +105,8 @@ def _exercise(record: RunRecord) -> Iterator[str]:
     legacy, target = side_total(record, "legacy"), side_total(record, "target")
     yield ""
     yield "## What was exercised"
+    yield ""
+    yield _code(coverage_words(record), COVERAGE_CHARACTERS_MAX)
     yield ""
     yield "| measure | legacy | target |"
     yield "|---|---:|---:|"

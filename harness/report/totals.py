@@ -1,12 +1,11 @@
 """Sums over the scenarios of a run, as the rows of the report's tables."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from harness.model.run_record import (
     CheckResult,
-    ClauseCell,
     CommandExercise,
     FloorResult,
     Identity,
@@ -14,7 +13,6 @@ from harness.model.run_record import (
     RunRecord,
     SideExercise,
 )
-from harness.report.clause_titles import CLAUSE_TITLES
 
 ROWS_MAX = 500
 """A static table draws no more rows than this (0.4 s of layout for 1,000)."""
@@ -59,15 +57,6 @@ class MissedFloor:
 
     scenario: str
     floor: FloorResult
-
-
-@dataclass(frozen=True, slots=True)
-class ClauseRow:
-    """One clause and its state in each scenario, in the scenarios' order."""
-
-    clause: str
-    title: str
-    cells: tuple[ClauseCell, ...]
 
 
 def capped(rows: Iterable[Row], rows_max: int = ROWS_MAX) -> Capped[Row]:
@@ -178,32 +167,6 @@ def rule_rows(record: RunRecord) -> tuple[RuleHits, ...]:
         hits[rule.rule] = hits.get(rule.rule, 0) + rule.hits
     reason = {rule.rule: rule.reason for rule in reversed(rules)}
     return tuple(RuleHits(name, reason[name], number) for name, number in hits.items())
-
-
-def clause_rows(record: RunRecord) -> tuple[ClauseRow, ...]:
-    """Every clause of the ADR, and every other that the record names, against every scenario."""
-    cells = {(cell.clause, cell.scenario): cell for cell in record.clauses}
-    clauses = dict.fromkeys((*CLAUSE_TITLES, *(cell.clause for cell in record.clauses)))
-    return tuple(
-        ClauseRow(clause, CLAUSE_TITLES.get(clause, ""), tuple(_clause_cells(record, clause, cells)))
-        for clause in clauses
-    )
-
-
-def _clause_cells(record: RunRecord, clause: str, cells: dict[tuple[str, str], ClauseCell]) -> Iterator[ClauseCell]:
-    for scenario in record.scenarios:
-        untouched = ClauseCell(clause, scenario.name, "not exercised", (), 0)
-        yield cells.get((clause, scenario.name), untouched)
-
-
-def clause_states(record: RunRecord) -> dict[str, int]:
-    """How many clauses ended in each state; the strongest state of a clause's cells counts."""
-    order = ("diverged", "unknown", "parity", "not exercised")
-    counts = dict.fromkeys(order, 0)
-    for row in clause_rows(record):
-        states = {cell.state for cell in row.cells}
-        counts[next((state for state in order if state in states), "not exercised")] += 1
-    return counts
 
 
 def identities(record: RunRecord) -> tuple[tuple[Identity, int], ...]:

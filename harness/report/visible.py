@@ -46,13 +46,27 @@ def shortened(text: str, ends: int = 8) -> str:
 
 
 def _shown(text: str) -> Iterator[str]:
-    marks = 0
+    marks, cluster = 0, ""
     for character in text:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        if marks > MARKS_MAX or _hides(character):
+        if marks > MARKS_MAX or _hides(character) or _looks_composed(cluster, character):
             yield f"⟨U+{ord(character):04X}⟩"
         else:
             yield character
+        if not unicodedata.combining(character):
+            cluster = character
+        elif marks <= MARKS_MAX:
+            cluster += character
+
+
+def _looks_composed(cluster: str, character: str) -> bool:
+    """Whether the character draws, alone or on what stands before it, what another character draws as well.
+
+    `e` and U+0301 look like `é`, and are another text: bodies that differ in nothing else must not look alike.
+    """
+    if character.isascii():
+        return False
+    return unicodedata.normalize("NFC", cluster + character) != unicodedata.normalize("NFC", cluster) + character
 
 
 def _hides(character: str) -> bool:

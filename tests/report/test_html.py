@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from harness.model.clauses import CLAUSES
 from harness.model.run_record import RunRecord
 from harness.report.html import anchor, render_html
 from tests.report.any_record import RUN_RECORDS
@@ -175,7 +176,7 @@ def test_a_partial_run_says_so_in_its_verdict() -> None:
         ("parity", "Nothing to lay out: 0 divergences in 2 scenarios"),
         ("parity", "0 differences were waived"),
         ("empty", "No scenario was judged: 0 recordings, 0 deliveries, 0 commands"),
-        ("empty", "Nothing was exercised: 0 scenarios against 34 clauses"),
+        ("empty", "Nothing was exercised: 0 scenarios against 40 clauses"),
         ("empty", "0 fields of the envelope were compared"),
         ("empty", "0 streams were read"),
         ("empty", "0 values were rewritten or explained"),
@@ -186,6 +187,17 @@ def test_a_partial_run_says_so_in_its_verdict() -> None:
 def test_a_block_with_nothing_to_say_says_so(name: str, sentence: str) -> None:
     """Every empty block is one line with the number that makes it believable."""
     assert sentence in page(RECORDS[name]).text
+
+
+def test_a_clause_that_nobody_claims_is_red_and_named() -> None:
+    """Every clause of the contract has a row; one that the run says nothing about says so in the colour of alarm."""
+    text = "".join(render_html(parity_record()))
+
+    rows = re.findall(r'<th scope="row" class="mono">([^<]+)</th><th class="soft">[^<]*</th><th class="([^"]+)">', text)
+    assert list(CLAUSES) == [clause for clause, _ in rows]
+    assert {"N3", "C3b", "INV-07"} == {clause for clause, style in rows if style == "state-parity"}
+    assert len(CLAUSES) - 3 == sum(style == "state-not" for _, style in rows)
+    assert re.search(r"\.state-not[^}]*color: var\(--alarm\)", text)
 
 
 def test_legacy_always_comes_first() -> None:

@@ -66,6 +66,11 @@ def test_divergences_and_missed_floors_are_listed() -> None:
     assert "resumes done target: 9 seen, 11 needed" in text
 
 
+def test_coverage_stands_with_what_was_exercised() -> None:
+    """One line: how many clauses, and which were not."""
+    assert "\n`clauses exercised: 3 of 40; not exercised: N1, N2, " in summary_markdown(parity_record())
+
+
 def test_an_empty_part_says_none() -> None:
     """No table without rows."""
     assert "## Divergences\n\nNone.\n" in summary_markdown(parity_record())

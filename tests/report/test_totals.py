@@ -63,29 +63,6 @@ def test_a_crashed_check_stays_visible_in_the_sum() -> None:
     assert rows[0].crashed == "KeyError: 'seq'"
 
 
-def test_every_clause_of_the_adr_has_a_row() -> None:
-    """A clause that nothing exercised stands in the matrix as not exercised."""
-    rows = {row.clause: row for row in totals.clause_rows(diverged_record())}
-
-    assert [cell.state for cell in rows["N3"].cells] == ["diverged", "parity"]
-    assert [cell.state for cell in rows["INV-10"].cells] == ["not exercised", "not exercised"]
-
-
-def test_a_clause_of_no_adr_is_not_lost() -> None:
-    """What the record names is shown, known or not."""
-    record = diverged_record()
-    strange = replace(record.clauses[0], clause="X9")
-
-    assert totals.clause_rows(replace(record, clauses=(strange,)))[-1].clause == "X9"
-
-
-def test_the_strongest_state_of_a_clause_counts() -> None:
-    """Diverged outranks parity, unknown outranks nothing exercised."""
-    states = totals.clause_states(diverged_record())
-
-    assert (states["diverged"], states["unknown"], states["parity"]) == (1, 1, 0)
-
-
 def test_processes_are_counted_once_with_their_starts() -> None:
     """The same process of two scenarios is one row with two starts."""
     found = totals.identities(parity_record())

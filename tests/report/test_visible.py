@@ -44,7 +44,22 @@ def test_what_shows_itself_stays(text: str) -> None:
 
 def test_combining_marks_do_not_pile_up() -> None:
     """Four marks on a letter stay; every further one is written as its code point."""
-    assert visible("a" + "\u0301" * 6) == "a" + "\u0301" * 4 + "⟨U+0301⟩" * 2
+    assert visible("q" + "\u0301" * 6) == "q" + "\u0301" * 4 + "⟨U+0301⟩" * 2
+
+
+@pytest.mark.parametrize(
+    ("decomposed", "shown"),
+    [
+        ("e\u0301", "e⟨U+0301⟩"),
+        ("a\u0327\u0301", "a\u0327⟨U+0301⟩"),
+        ("\u212b", "⟨U+212B⟩"),
+        ("\u1112\u1161\u11ab", "\u1112⟨U+1161⟩\u11ab"),
+    ],
+)
+def test_what_draws_like_another_text_is_told_apart(decomposed: str, shown: str) -> None:
+    """A text that is not in NFC shows where: it would look like the one that is."""
+    assert shown == visible(decomposed)
+    assert visible(unicodedata.normalize("NFC", decomposed)) == unicodedata.normalize("NFC", decomposed)
 
 
 @given(ANY_TEXT)
