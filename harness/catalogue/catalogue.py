@@ -41,10 +41,8 @@ def select(
     wanted = frozenset(topologies)
     plans: list[Plan] = []
     skipped: list[str] = []
-    for source, only in _named(names, shipped):
-        for topology in _topologies(source):
-            if only not in (None, topology):
-                continue
+    for source, listed in _resolved(names, shipped):
+        for topology in listed:
             if topology in wanted:
                 plans.append(expand(source, topology, seed))
             else:
@@ -56,21 +54,33 @@ def select(
     return Selection(_unique(plans), sum(len(_topologies(source)) for source in shipped), tuple(skipped))
 
 
-def _named(names: Sequence[str], shipped: tuple[ScenarioSource, ...]) -> list[tuple[ScenarioSource, Topology | None]]:
+def named(names: Sequence[str] = ()) -> tuple[tuple[ScenarioSource, tuple[Plan, ...]], ...]:
+    """The named scenarios (all when none is named) with their plans; names and errors as for `select`."""
+    return tuple(
+        (source, tuple(expand(source, topology) for topology in topologies))
+        for source, topologies in _resolved(names, catalogue())
+    )
+
+
+def _resolved(
+    names: Sequence[str], shipped: tuple[ScenarioSource, ...]
+) -> list[tuple[ScenarioSource, tuple[Topology, ...]]]:
     if not names:
-        return [(source, None) for source in shipped]
+        return [(source, _topologies(source)) for source in shipped]
     return [_resolve(name, {source.document["scenario"]: source for source in shipped}) for name in names]
 
 
-def _resolve(name: str, shipped: dict[str, ScenarioSource]) -> tuple[ScenarioSource, Topology | None]:
+def _resolve(name: str, shipped: dict[str, ScenarioSource]) -> tuple[ScenarioSource, tuple[Topology, ...]]:
     if name.endswith((".yaml", ".yml")):
-        return read_source(Path(name)), None
+        source = read_source(Path(name))
+        return source, _topologies(source)
     scenario, _, topology = name.partition(".")
     if scenario not in shipped:
         raise UsageError(f"no scenario is called {scenario!r}; there are: {', '.join(sorted(shipped))}")
-    if topology and topology not in _topologies(shipped[scenario]):
-        raise UsageError(f"{scenario} lists {_listed(_topologies(shipped[scenario]))}, not {topology!r}")
-    return shipped[scenario], Topology(topology) if topology else None
+    source = shipped[scenario]
+    if topology and topology not in _topologies(source):
+        raise UsageError(f"{scenario} lists {_listed(_topologies(source))}, not {topology!r}")
+    return source, (Topology(topology),) if topology else _topologies(source)
 
 
 def _topologies(source: ScenarioSource) -> tuple[Topology, ...]:

@@ -48,3 +48,14 @@ def _tree(draw: random.Random, depth: int) -> Any:
             return draw.choice(_NUMBERS)
         case _:
             return draw.choice((True, False, None))
+
+
+def numbered(value: Any, sign: str, number: int) -> Any:
+    """JSON data with every string that is `sign` replaced by `number`."""
+    if value == sign:
+        return number
+    if isinstance(value, dict):
+        return {name: numbered(inner, sign, number) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [numbered(inner, sign, number) for inner in value]
+    return value

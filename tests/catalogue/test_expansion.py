@@ -1,33 +1,13 @@
 """Verbs become steps before anything starts."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
-from harness.catalogue.expansion import expand
-from harness.catalogue.source import read_source
 from harness.model.errors import UsageError
-from harness.model.names import Side, Topology
 from harness.model.plan import BarrierStep, CommandStep, Plan, ReadStep, SubscribeStep
-
-
-def planned(directory: Path, *steps: Mapping[str, object], seed: int | None = None) -> Plan:
-    document = {
-        "scenario": "x",
-        "title": "a title long enough",
-        "clauses": ["N1"],
-        "topologies": ["mirrored"],
-        "steps": list(steps),
-    }
-    file = directory / "x.yaml"
-    file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return expand(read_source(file), Topology.MIRRORED, seed)
-
-
-RUN = {"create_run": {"run": "r1"}}
+from tests.catalogue.planning import READER, RUN, append, planned
 
 
 def test_plan_ends_with_a_sentinel_and_a_read(tmp_path: Path) -> None:
@@ -50,24 +30,6 @@ def test_repetition_numbers_payload_and_key(tmp_path: Path) -> None:
     assert [(None, None), ('{"n":1}', "k1"), ('{"n":2}', "k2"), ('{"n":3}', "k3")] == [
         (command.payload, command.key) for command in commands
     ]
-
-
-def test_sweep_covers_every_cursor_on_both_sides_and_across(tmp_path: Path) -> None:
-    """A crossing sweep asks each cursor on each side, and moves a reader both ways at each number."""
-    append = {"append": {"run": "r1", "event_type": "t", "count": 3}}
-    plan = planned(tmp_path, RUN, append, {"resume_sweep": {"stream": "run:r1", "cross": True}})
-
-    steps = [step for step in plan.steps if isinstance(step, SubscribeStep)]
-    direct = [step.cursor for step in steps if len(step.sides) == 2]
-    moves = [
-        (first.until, first.sides, then.sides, then.cursor)
-        for first, then in zip(steps[5::2], steps[6::2], strict=True)
-    ]
-
-    assert [0, 1, 2, 3, 4] == direct
-    assert [
-        (number, (side,), (side.other,), None) for number in range(1, 5) for side in (Side.LEGACY, Side.TARGET)
-    ] == moves
 
 
 def test_seed_decides_everything_random(tmp_path: Path) -> None:
@@ -96,24 +58,89 @@ def test_varied_payload_is_json_text(tmp_path: Path) -> None:
     assert list(range(1, 41)) == numbers
 
 
+ROUNDS = {
+    "repeat": {
+        "times": 3,
+        "steps": [
+            {"create_run": {"run": "r$i", "user": "$i", "writer": "w$i"}},
+            {
+                "append": {
+                    "run": "r$i",
+                    "user": "$i",
+                    "writer": "w$i",
+                    "event_type": "t",
+                    "key": "k$i-$n",
+                    "payload": {"round": "$i", "n": "$n"},
+                    "count": 2,
+                }
+            },
+            {"subscribe": {"subscriber": "s$i", "stream": "run:r$i", "user": "$i"}},
+        ],
+    }
+}
+
+
+def test_repeat_gives_its_steps_once_a_round(tmp_path: Path) -> None:
+    """ "$i" is the number of the round: inside names, as the user, and as a value of a payload."""
+    steps = planned(tmp_path, ROUNDS).steps
+    commands = [step for step in steps if isinstance(step, CommandStep)]
+    readers = [(step.subscriber, step.stream, step.user) for step in steps if isinstance(step, SubscribeStep)]
+
+    assert [f"w{i}" for i in (1, 2, 3) for _ in range(3)] == [step.writer for step in commands]
+    assert [(None, None), ("k2-1", '{"round":2,"n":1}'), ("k2-2", '{"round":2,"n":2}')] == [
+        (step.command.key, step.command.payload) for step in commands[3:6]
+    ]
+    assert [(f"s{i}", f"run:r{i}", i) for i in (1, 2, 3)] == readers
+
+
+def test_a_wrong_step_of_a_round_names_its_place(tmp_path: Path) -> None:
+    """The line and path are those of the step inside the repeat."""
+    place = r"x\.yaml:\d+: \$\.steps\[0\]\.repeat\.steps\[0\]\.append\.run: "
+
+    with pytest.raises(UsageError, match=f"{place}run 'r1' is not created"):
+        planned(tmp_path, {"repeat": {"times": 2, "steps": [{"append": {"run": "r$i", "event_type": "t"}}]}})
+
+
+def test_the_round_means_nothing_outside_of_a_repeat(tmp_path: Path) -> None:
+    """A user "$i" in no round is refused."""
+    with pytest.raises(UsageError, match="round of a repeat, and this step is in none"):
+        planned(tmp_path, {"create_run": {"run": "r1", "user": "$i"}})
+
+
+def test_a_repeat_holds_no_other(tmp_path: Path) -> None:
+    """Rounds inside rounds would make one sign mean two numbers."""
+    inner = {"repeat": {"times": 2, "steps": [RUN]}}
+
+    with pytest.raises(UsageError, match="repeat"):
+        planned(tmp_path, {"repeat": {"times": 2, "steps": [inner]}})
+
+
+def test_plan_comes_back_from_its_json(tmp_path: Path) -> None:
+    """Faults, heals, acks and settings survive the way through `plan.json`."""
+    fault = {"fault": {"name": "f", "cut": "legacy", "subscriber": "reader", "stream": "run:r1", "seq": 2}}
+    down, up = {"fault": {"name": "g", "kill": "legacy"}}, {"heal": {"name": "g"}}
+    ack = {"ack": {"subscriber": "reader", "stream": "run:r1"}}
+
+    plan = planned(tmp_path, RUN, READER, fault, append(3), down, up, {"barrier": {}}, ack)
+
+    assert plan == Plan.from_json(plan.to_json())
+
+
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("after", "said"),
     [
-        ([{"append": {"run": "r1", "event_type": "t"}}], "not created by an earlier step"),
-        ([{"heartbeat": {"worker": "w1"}}], "not registered by an earlier step"),
-        ([RUN, {"resume": {"subscriber": "a", "stream": "run:r1"}}], "has no position yet"),
-        ([RUN, {"subscribe": {"subscriber": "a", "stream": "run:r2"}}], "does not exist yet"),
-        ([RUN, *[{"subscribe": {"subscriber": "a", "stream": "run:r1"}}] * 2], "still open"),
-        ([RUN, {"unsubscribe": {"subscriber": "a"}}], "never opened"),
-        (
-            [RUN, {"append": {"run": "r1", "event_type": "t", "expect": {"repeats": "q"}}}],
-            "no earlier command",
-        ),
-        ([RUN, {"joiners": {"stream": "run:r1", "count": 1, "between": [5, 2]}}], "is empty"),
-        ([{"barrier": {}}], "needs a stream"),
+        ({"stream": "run:r2", "seq": 1}, "does not exist yet"),
+        ({"stream": "run:r1", "seq": 5}, "run:r1 ends at 4 here, so 5 never comes"),
+        ({"stream": "fleet:1", "seq": 1}, "does not exist yet"),
     ],
 )
-def test_impossible_step_is_refused(tmp_path: Path, steps: list[dict[str, object]], said: str) -> None:
-    """A step that cannot be meant is refused before anything starts."""
+def test_a_position_that_never_comes_is_refused(tmp_path: Path, after: dict[str, object], said: str) -> None:
+    """The walker waits for nothing that no earlier step brings."""
     with pytest.raises(UsageError, match=said):
-        planned(tmp_path, *steps)
+        planned(tmp_path, RUN, append(3), {"subscribe": {"subscriber": "a", "stream": "run:r1", "after": after}})
+
+
+def test_a_barrier_without_a_stream_is_refused(tmp_path: Path) -> None:
+    """There is nothing to append a sentinel to."""
+    with pytest.raises(UsageError, match="needs a stream"):
+        planned(tmp_path, {"barrier": {}})
