@@ -3,18 +3,27 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import harness
 from harness import session
-from harness.catalogue.catalogue import catalogue, select
+from harness.catalogue.catalogue import catalogue, named, select
+from harness.catalogue.coverage import coverage, coverage_text
+from harness.catalogue.last_results import last_results
+from harness.catalogue.listing import scenario_detail, scenario_text
+from harness.checks.registry import CHECKS
 from harness.doctor import examine
 from harness.evidence.judged_run import judged_run, verify
 from harness.lanes.profile import known_profiles
+from harness.live_proof import chosen, prove_live
 from harness.model.errors import ExitCode, ParityError, UsageError
 from harness.model.names import Topology
+from harness.power.live import Mutant
+from harness.power.proof_table import power_json, power_markdown, power_text
+from harness.power.proving import prove_run
 from harness.report.terminal import terminal_summary
 from harness.report.verdict_json import verdict_json
 from harness.session import RUNS, STANDARD
@@ -63,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_seal(commands)
     _add_scenarios(commands)
+    _add_prove(commands)
     _add_doctor(commands)
     return parser
 
@@ -93,7 +103,9 @@ def _add_run(commands: Commands) -> None:
         _run,
         "record scenarios on both lanes, judge them and write the reports",
         "Lanes are started as processes\nof their own on loopback. Ctrl-C stops them and keeps what was captured.\n\n"
-        f"A PROFILE says what sits on a side: a TOML file of yours, or one of {', '.join(known_profiles())}.",
+        f"A PROFILE says what sits on a side: a TOML file of yours, or one of\n{', '.join(known_profiles())}. "
+        "Behind\na + it may name a defect of its reference service (legacy-reference+drop_nth_live), or of the relay "
+        "that feeds\nit (legacy-reference+relay.drops_nth).",
     )
     parser.add_argument(
         "scenario", nargs="*", metavar="SCENARIO", help="name, name.topology or YAML file (default: all)"
@@ -208,20 +220,85 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _add_scenarios(commands: Commands) -> None:
-    parser = _command(commands, "scenarios", _scenarios, "list the catalogue, or show the plan of one scenario")
-    parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="show the expanded steps of this one")
+    parser = _command(
+        commands,
+        "scenarios",
+        _scenarios,
+        "list the catalogue: clauses, needs and last result of each scenario, or one of them with its steps",
+        f"Needs follow\nfrom its steps and settings. The last result is from the newest run in {RUNS} that has it.",
+    )
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("scenario", nargs="?", metavar="SCENARIO", help="show why this one exists, and its steps")
+    choice.add_argument("--coverage", action="store_true", help="clause by scenario, and what nothing exercises yet")
 
 
 def _scenarios(options: argparse.Namespace) -> int:
-    if options.scenario:
-        for plan in select([options.scenario]).plans:
-            sys.stdout.buffer.write(plan.to_json() + b"\n")
+    if options.coverage:
+        checked = frozenset(clause for check in CHECKS for clause in check.clauses)
+        print(coverage_text(coverage(catalogue(), checked)), end="")
         return int(ExitCode.PARITY)
-    for source in catalogue():
-        document = source.document
-        print(f"{document['scenario']}  ({', '.join(document['topologies'])})\n    {document['title']}")
-        print(f"    clauses: {' '.join(document['clauses'])}")
+    last = last_results(RUNS)
+    if options.scenario:
+        for source, plans in named([options.scenario]):
+            print(scenario_detail(source, plans, last), end="")
+        return int(ExitCode.PARITY)
+    print("\n".join(scenario_text(source, plans, last) for source, plans in named()), end="")
     return int(ExitCode.PARITY)
+
+
+def _add_prove(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "prove",
+        _prove,
+        "plant every fault on the recordings of a run and show that each is found, and what each check is needed for",
+        "The recordings\nthemselves stay as they are; what was proved is written to power.json in the run. Exit code 0 "
+        "when\nevery fault has the effect that it declares, 1 when one has not or a check changes nothing, 10 when a "
+        "fault\nhad no place in any recording.",
+    )
+    _add_run_directory(parser)
+    parser.add_argument(
+        "--recordings", type=_count, default=2, metavar="N", help="for each fault and side (default: 2)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="draws the places of the faults (default: 1)")
+    parser.add_argument("--write-docs", type=Path, metavar="FILE", help="write the table of the documentation there")
+    parser.add_argument(
+        "--live",
+        nargs="*",
+        metavar="NAME",
+        help="instead of cutting recordings, start the reference lanes with each of their defects in turn, plant each "
+        "fault on the wire, and run the scenarios that show it; NAME, part of a name as in 'legacy swap', selects some",
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few, a whole number from 1 on is needed")
+    return number
+
+
+def _prove(options: argparse.Namespace) -> int:
+    if options.live is not None:
+        return _prove_live(chosen(options.live))
+    run_directory = _run_directory(options.run)
+    power = prove_run(run_directory, options.recordings, options.seed, _say)
+    (run_directory / "power.json").write_bytes(power_json(power))
+    if options.write_docs:
+        options.write_docs.write_text(power_markdown(power), encoding="utf-8")
+    print(power_text(power), end="")
+    return int(power.exit_code)
+
+
+def _prove_live(mutants: Sequence[Mutant]) -> int:
+    with tempfile.TemporaryDirectory(prefix="parity-live-") as scratch:
+        proofs = []
+        for proof in prove_live(Path(scratch), mutants, _say):
+            print(proof.line, flush=True)
+            proofs.append(proof)
+    wrong = [proof for proof in proofs if proof.problem]
+    print(f"{len(proofs)} faults in running lanes, {len(wrong)} without the effect that they declare")
+    return int(ExitCode.DIVERGED if wrong else ExitCode.PARITY)
 
 
 def _add_doctor(commands: Commands) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.model.names import SIDES, Side
 from harness.model.plan import Command, CommandStep, SubscribeStep
 from harness.power import cuts
-from harness.power.tape import Envelope, Tape, Track
+from harness.power.packing import Envelope
+from harness.power.tape import Tape, Track
 from harness.recording.reader import Recording
 from harness.wire.canonical import canonical_json
 from tests.builders import World, run_plan
@@ -54,10 +55,22 @@ def test_place_is_the_first_delivery_to_one_subscriber(tape: Tape, side: Side) -
     """Every number has one place a subscriber, and a second arrival adds none."""
     once = [envelope.seq for _, _, envelope in cuts.places(tape, side)]
     _, packet, envelope = cuts.places(tape, side)[4]
-    cuts.insert_after(packet, envelope, envelope.doubled())
+    packet.envelopes.append(envelope.doubled())
 
     assert [1, 2, 3, 4, 5, 6, 7, 8] * 2 == once
     assert once == [envelope.seq for _, _, envelope in cuts.places(tape, side)]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_place_at_which_a_fault_was_planted_is_none_any_more(tape: Tape, side: Side) -> None:
+    """Faults that are planted one after another never undo each other: what was cut is not chosen again."""
+    _, packet, envelope = cuts.places(tape, side)[4]
+    cuts.edit(packet, envelope, lambda one: setattr(one, "kind", "other"))
+
+    assert [1, 2, 3, 4, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8] == [one.seq for _, _, one in cuts.places(tape, side)]
+    assert [(2, 3), (3, 4), (6, 7), (7, 8), (7, 8)] == [
+        (before.seq, after.seq) for (_, before), (_, after) in cuts.live_neighbours(tape, side)
+    ]
 
 
 @pytest.mark.parametrize("side", SIDES)

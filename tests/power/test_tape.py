@@ -9,7 +9,8 @@ import pytest
 from conftest import Record
 from harness.model.names import SIDES, Side
 from harness.power import cuts
-from harness.power.tape import Packet, Tape
+from harness.power.packing import Packet
+from harness.power.tape import Tape
 from harness.recording.reader import Recording, open_recording
 from harness.recording.tables import SEALED_TABLES
 from harness.wire.log_rows import log_events
@@ -187,3 +188,86 @@ def test_log_pages_hold_the_heads_of_the_log(recording: Recording) -> None:
 
     assert len(pages) == 3
     assert decoded == [[envelope.seq for envelope in page.envelopes] for page in pages]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_added_delivery_comes_right_behind_the_frame_that_was_named(
+    recording: Recording, tmp_path: Path, side: Side
+) -> None:
+    """On legacy it has a frame of its own, on the target it is a row of that message; it is read back in its place."""
+    tape = Tape(recording)
+    track = next(track for track in tape.subscribers(side) if len(list(track.placed())) > 3)
+    packet, model = list(track.placed())[1]
+    extra = model.doubled()
+    extra.kind = "planted"
+    tape.deliver(track, [extra], packet.row)
+    again = Tape(rewritten(tape, tmp_path))
+    (read,) = (one for one in again.tracks if one.connection["id"] == track.connection["id"])
+    kinds = [envelope.kind for _, envelope in read.placed()]
+
+    assert 1 == kinds.count("planted")
+    assert kinds.index("planted") <= 3
+
+
+def test_silenced_connection_keeps_what_was_named(recording: Recording, tmp_path: Path) -> None:
+    """Every other frame of the connection is gone, those of other connections are not."""
+    tape = Tape(recording)
+    track = tape.subscribers(Side.LEGACY)[0]
+    ((hello, _),) = tape.said(track, "hello")
+    others = {one.connection["id"]: len(tape.frames(one)) for one in tape.tracks if one is not track}
+    tape.silence(track, keep=lambda row: row is hello)
+    again = Tape(rewritten(tape, tmp_path))
+    left = {one.connection["id"]: len(again.frames(one)) for one in again.tracks}
+
+    assert {**others, track.connection["id"]: 1} == left
+    assert others
+
+
+def test_forgotten_exchange_is_no_page_any_more(recording: Recording) -> None:
+    """What was not asked for was not answered."""
+    tape = Tape(recording)
+    pages = len(tape.log())
+    count = tape.forget_exchanges(lambda row: row["purpose"] == "log")
+
+    assert (pages, []) == (count, tape.log())
+    assert 0 == tape.forget_exchanges(lambda row: row["purpose"] == "log")
+
+
+def test_added_connection_is_one_more_of_its_subscription(recording: Recording, tmp_path: Path) -> None:
+    """It is opened after the other one, with a number of its own, and what comes over it is its own."""
+    tape = Tape(recording)
+    track = tape.subscribers(Side.LEGACY)[0]
+    ((hello, _),) = tape.said(track, "hello")
+    again = tape.add_connection(track, track, attempt=2)
+    tape.add_frame(again, hello, hello["data"])
+    read = Tape(rewritten(tape, tmp_path))
+    own = [one for one in read.subscribers(Side.LEGACY) if one.subscription == track.subscription]
+
+    assert [1, 2] == [one.connection["attempt"] for one in own]
+    assert 1 == len(read.frames(own[1]))
+    assert own[0].connection["id"] != own[1].connection["id"]
+
+
+def test_noted_happening_ends_the_timeline(recording: Recording, tmp_path: Path) -> None:
+    """What is said to have happened is the last thing that did."""
+    tape = Tape(recording)
+    tape.note("service_died", "lane/legacy", Side.LEGACY, exit_code=-9)
+    last = rewritten(tape, tmp_path).table("timeline").to_pylist()[-1]
+
+    assert ("service_died", "lane/legacy", '{"exit_code": -9}') == (last["event"], last["subject"], last["detail"])
+
+
+@pytest.mark.parametrize("lost_by_harness", [False, True])
+def test_driver_counted_what_the_harness_lost_and_not_what_the_lane_never_sent(
+    recording: Recording, tmp_path: Path, lost_by_harness: bool
+) -> None:
+    """How far each subscriber came is a fact of the tape that was recorded, not of one whose deliveries were cut."""
+    tape = Tape(recording)
+    _, packet, envelope = cuts.places(tape, Side.LEGACY)[2]
+    cuts.drop(packet, envelope)
+    tape.lost_by_harness = lost_by_harness
+    rows = rewritten(tape, tmp_path).table("timeline").to_pylist()
+    closed = [json.loads(row["detail"]) for row in rows if row["event"] == "subscription_closed"]
+
+    assert closed
+    assert {lost_by_harness} == {"applied" in detail for detail in closed}

@@ -1,55 +1,53 @@
-"""Every operator on real recordings, on each side: effect, class and blame as it declares."""
+"""Every operator on real recordings, on each side, and every check switched off in turn."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Record
 from harness.catalogue.catalogue import select
-from harness.model.finding import FailureClass
-from harness.model.names import Side
-from harness.power.operator import Operator
-from harness.power.operators import OPERATORS
-from harness.power.proof import Control, prove
+from harness.model.errors import ExitCode
+from harness.power.bench import Task, tasks
+from harness.power.proof_table import power_json, power_text
+from harness.power.proving import Power, proved
 
-PLANS = tuple(plan.name for plan in select().plans)
-PLACES = [(name, seed) for name in PLANS for seed in ((1, 2, 3) if name.startswith(("single", "retry")) else (4,))]
-CASES = [(operator, side) for operator in OPERATORS for side in operator.sides]
-
-
-Judge = Callable[[str], Control]
+NAMES = (
+    "single-run",
+    "retry-and-conflict",
+    "stale-by-floor.mirrored",
+    "stale-by-budget.mirrored",
+    "checkpoints.mirrored",
+    "refused-by-limits.mirrored",
+    "orderly-stop.mirrored",
+    "resume-everywhere.mirrored",
+)
+"""Small ones that together have a place for every operator."""
 
 
 @pytest.fixture(scope="session")
-def control(recorded: Record) -> Judge:
-    """The untouched recording of a plan, judged once."""
-    return functools.cache(lambda name: Control.of(recorded(name)))
+def power(recorded: Record) -> Power:
+    """Every operator proved once a side, on the smallest recording that it applies to."""
+    directories: list[Path] = [recorded(plan.name).directory for plan in select(NAMES).plans]
+    return proved("quality", directories, 1, 1, lambda _: None)
 
 
-@pytest.mark.parametrize(("operator", "side"), CASES, ids=[f"{o.name}-{s}".replace(" ", "_") for o, s in CASES])
-def test_operator_has_its_declared_effect(control: Judge, tmp_path: Path, operator: Operator, side: Side) -> None:
-    """Planted at seeded places of every recording of the catalogue, a fault has its effect wherever it applies."""
-    proofs = [prove(control(name), operator, side, seed, tmp_path / f"{name}.{seed}") for name, seed in PLACES]
-    wrong = [f"{proof.recording}: {proof.problem}" for proof in proofs if proof.problem]
+@pytest.mark.parametrize("task", tasks(), ids=lambda task: f"{task.operator.name}-{task.side}".replace(" ", "_"))
+def test_operator_has_its_declared_effect(power: Power, task: Task) -> None:
+    """Planted at a seeded place, a fault has the effect that it declares: verdict, classes and blame."""
+    own = power.applied[task.operator.name, task.side.value]
 
-    assert any(proof.applied for proof in proofs), "it applied nowhere, so nothing was proved"
-    assert wrong == []
+    assert own, "it applied nowhere, so nothing was proved"
+    assert [] == [f"{proof.recording}: {proof.problem}" for proof in own if proof.problem]
 
 
-def test_operators_cover_what_these_checks_claim() -> None:
-    """The classes that the checks of the spine can name are each planted by some operator."""
-    planted = {failure for operator in OPERATORS for failure in operator.classes}
+def test_no_check_can_be_left_out(power: Power) -> None:
+    """Without any one of the checks some operator's declared effect does not come out."""
+    assert () == power.idle
+    assert set(power.checks) == set(power.needed)
 
-    assert {
-        FailureClass.MISSING,
-        FailureClass.DUPLICATE,
-        FailureClass.REORDER,
-        FailureClass.BODY,
-        FailureClass.CURSOR,
-        FailureClass.SCOPE,
-        FailureClass.MAPPING,
-        FailureClass.SILENCE,
-        FailureClass.VACUOUS,
-    } == planted
+
+def test_run_that_proves_everything_exits_with_zero(power: Power) -> None:
+    """The exit code, the terminal and the machine say the same."""
+    assert (ExitCode.PARITY, {}) == (power.exit_code, power.left_out)
+    assert "0 did not come out as declared" in power_text(power)
+    assert b'"exit_code": 0' in power_json(power)
