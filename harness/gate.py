@@ -7,6 +7,7 @@ from harness.catalogue.catalogue import Selection, catalogue
 from harness.catalogue.expansion import expand
 from harness.catalogue.source import read_source
 from harness.judge.verdict import judge_recording
+from harness.lanes.needs import unmet_needs
 from harness.model.errors import ExitCode, ParityError
 from harness.model.finding import Grade
 from harness.model.names import Topology
@@ -29,6 +30,7 @@ class Gate:
         self._seed = seed
         self._session: session.Session | None = None
         self._plans: dict[str, Plan] = {}
+        self._skipped: list[str] = []
 
     def plans_of(self, file: Path) -> list[Plan]:
         """The plans of a scenario file, one a topology. Raises UsageError for a bad file."""
@@ -36,9 +38,16 @@ class Gate:
         return [expand(source, Topology(topology), self._seed) for topology in source.document["topologies"]]
 
     def select(self, file: Path, topology: str) -> None:
-        """Note a plan that is going to be recorded."""
+        """Note a plan that is going to be recorded, or that the profiles cannot carry out."""
         plan = expand(read_source(file), Topology(topology), self._seed)
-        self._plans[plan.name] = plan
+        if self.unmet_needs(plan):
+            self._skipped.append(plan.name)
+        else:
+            self._plans[plan.name] = plan
+
+    def unmet_needs(self, plan: Plan) -> str:
+        """What the chosen profiles lack for `plan`, as one sentence; empty when they lack nothing."""
+        return "; ".join(unmet_needs(plan, self._profiles.loaded()))
 
     def record(self, plan: Plan) -> None:
         """Record a plan, over lanes that are kept for the next one."""
@@ -68,13 +77,14 @@ class Gate:
     def finish(self) -> int:
         """Claim, judge and render the run; its exit code."""
         if not self._plans:
-            self.summary = "INCONCLUSIVE: no scenario was selected, so nothing was compared\n"
+            self.summary = "INCONCLUSIVE: no scenario could be run, so nothing was compared\n"
             return ExitCode.INCONCLUSIVE
         plans = tuple(sorted(self._plans.values(), key=lambda plan: plan.name))
-        size = max(len(plans), sum(len(source.document["topologies"]) for source in catalogue()))
+        size = max(len(plans) + len(self._skipped), sum(len(source.document["topologies"]) for source in catalogue()))
         repeat = session.Repeat(tuple(plan.name for plan in plans), None, self._seed, self._profiles)
         try:
-            record = session.claim_and_analyze(self.run_directory, Selection(plans, size, ()), repeat)
+            selection = Selection(plans, size, tuple(sorted(self._skipped)))
+            record = session.claim_and_analyze(self.run_directory, selection, repeat)
         except ParityError as error:
             self.summary = f"{error}\n"
             return error.exit_code

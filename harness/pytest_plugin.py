@@ -144,7 +144,10 @@ class ScenarioItem(pytest.Item):
         self._gate = gate
 
     def runtest(self) -> None:
-        """Record, and nothing else."""
+        """Record, and nothing else. A plan whose needs the profiles do not meet is skipped by name."""
+        unmet = self._gate.unmet_needs(self._plan)
+        if unmet:
+            pytest.skip(unmet)
         self._gate.record(self._plan)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

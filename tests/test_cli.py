@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -202,12 +204,39 @@ def _wait_for_bytes(file: Path, size_bytes: int) -> None:
 
 
 def test_scenarios_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
-    """The list names each scenario with its topologies and clauses; a name shows the expanded plan."""
+    """The list names each scenario with clauses, needs and last result; a name shows why it exists, and its steps."""
     main(["scenarios"])
     listed = capsys.readouterr().out
     main(["scenarios", "single-run.mirrored"])
-    plan = json.loads(capsys.readouterr().out)
+    shown = capsys.readouterr().out
 
-    assert "single-run  (mirrored, isolated)" in listed
-    assert "clauses: " in listed
-    assert plan["scenario"] == "single-run"
+    assert "single-run: A single run, from its creation to its end\n    clauses  N1 " in listed
+    assert "    needs    hold relay/target, kill lane/target\n" in listed
+    assert "The smallest true comparison." in shown
+    assert "create_run run:r1 by main" in shown
+    assert "single-run.isolated" not in shown
+
+
+def test_scenarios_knows_the_last_result(
+    finished_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The newest run here that has the scenario says how it ended and when; without one it was never run here."""
+    monkeypatch.chdir(tmp_path)
+    main(["scenarios", "single-run"])
+    before = capsys.readouterr().out
+    shutil.copytree(finished_run, Path("reports") / "runs" / "20260101T000000Z-0000")
+    main(["scenarios", "single-run"])
+    after = capsys.readouterr().out
+
+    assert "mirrored never run here" in before
+    assert re.search(r"mirrored (PARITY|INCONCLUSIVE|DIVERGED), 20\S+ \(20260101T000000Z-0000\)", after)
+
+
+def test_coverage_names_what_nothing_exercises(capsys: pytest.CaptureFixture[str]) -> None:
+    """Clause by scenario, then every clause that nothing exercises, by name."""
+    code = main(["scenarios", "--coverage"])
+    text = capsys.readouterr().out
+
+    assert code == ExitCode.PARITY
+    assert re.search(r"^N1 +delivery is subscribe / apply +.*late-joiners", text, re.MULTILINE)
+    assert re.search(r"nothing exercises these \d+ yet:\n(.*\n)*  INV-04  control state apart\n", text)

@@ -1,5 +1,6 @@
 """The run behind `pytest scenarios`, without pytest."""
 
+import json
 import shutil
 from pathlib import Path
 from random import Random
@@ -10,10 +11,11 @@ from conftest import Record
 from harness.catalogue.source import SCENARIO_DIRECTORY
 from harness.gate import Gate
 from harness.judge.verdict import judge_recording
+from harness.lanes.profile import load_profile
 from harness.model.errors import ExitCode, UsageError
 from harness.model.names import Side
 from harness.power import cuts
-from harness.power.operators import drop_one_delivery
+from harness.power.on_deliveries import drop_one_delivery
 from harness.power.tape import Tape
 from harness.recording.reader import Recording, open_recording
 
@@ -155,3 +157,17 @@ def test_file_has_one_plan_a_topology(gate: Gate, tmp_path: Path) -> None:
     assert ["single-run.mirrored", "single-run.isolated"] == [plan.name for plan in gate.plans_of(SCENARIO)]
     with pytest.raises(UsageError, match=r"bad\.yaml"):
         gate.plans_of(tmp_path / "bad.yaml")
+
+
+def test_plan_that_the_profiles_cannot_carry_out_is_skipped_and_nothing_is_green(tmp_path: Path) -> None:
+    """A plan whose needs a profile lacks is named; a gate that ran nothing else is inconclusive."""
+    profile = load_profile(STANDARD[1])
+    lines = [f"{name} = {json.dumps(getattr(profile, name))}" for name in ("role", "declared", "dialect", "adapter")]
+    file = tmp_path / "knobless.toml"
+    file.write_text("\n".join([*lines, 'name = "knobless"', f'module = "{profile.module}"', "retention_events = 1024"]))
+    gate = Gate(str(tmp_path / "run"), (STANDARD[0], str(file), STANDARD[2]), None)
+    (plan,) = gate.plans_of(SCENARIO_DIRECTORY / "stale-by-budget.yaml")[:1]
+    gate.select(SCENARIO_DIRECTORY / "stale-by-budget.yaml", plan.topology)
+
+    assert "knobs of profile knobless are none" in gate.unmet_needs(plan)
+    assert ExitCode.INCONCLUSIVE == gate.finish()
