@@ -24,6 +24,7 @@ from tests.encoding import (
     Logged,
     event_row,
     log_page,
+    outbox_answer,
     snapshot,
     sql_answer,
     topic_message,
@@ -211,6 +212,8 @@ def _frame_row(link: Link, message: Message, index: int, data: bytes) -> dict[st
 def _exchange_row(row: dict[str, Any]) -> dict[str, Any]:
     if "page" in row:
         return {**row, "response_body": log_page(row["page"])}
+    if "published" in row:
+        return {**row, "response_body": outbox_answer(row["published"])}
     if "events" in row:
         return {**row, "response_body": sql_answer("sync_event", [event_row(event) for event in row["events"]])}
     if "heads" in row:

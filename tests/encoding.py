@@ -1,6 +1,7 @@
 """Events as both lanes and the authority spell them, as bytes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -186,6 +187,17 @@ def log_page(page: Page) -> bytes:
         for row in page.rows
     )
     return f'{{"stream":{_text(page.topic)},"head_seq":{page.head},"events":[{rows}]}}'.encode()
+
+
+def outbox_answer(rows: Sequence[Logged]) -> bytes:
+    """The whole outbox of an authority as one page; ordinals from 1."""
+    listed = ",".join(
+        f'{{"ordinal":{ordinal},"topic":{_text(row.topic)},"sequence":{row.seq},"kind":{_text(row.kind)},'
+        f'"payload":{row.body},"published_at":{_text(row.published_at)},"owner_user_id":1,'
+        f'"command_id":{_text(row.command_id)}}}'
+        for ordinal, row in enumerate(rows, 1)
+    )
+    return f'{{"boot_id":"boot","head_ordinal":{len(rows)},"rows":[{listed}]}}'.encode()
 
 
 def _text(text: str) -> str:

@@ -101,6 +101,7 @@ class Authority:
     def __init__(self, name: str) -> None:
         self.name = name
         self.logs: dict[str, list[Logged]] = {}
+        self.outbox: list[Logged] = []
         self.runs: dict[str, str] = {}
         self.answers: dict[str, dict[str, Any]] = {}
         self._ids = itertools.count(1)
@@ -125,6 +126,7 @@ class Authority:
             log = self.logs.setdefault(topic, [])
             numbers.append(len(log) + 1)
             log.append(Logged(topic, numbers[-1], kind, body, published_at, command_id=command_id))
+            self.outbox.append(log[-1])
         return numbers[0], command_id
 
 
@@ -384,6 +386,17 @@ class Stage:
             for side in SIDES:
                 self._read_lane(side, step, stream)
         self._read_heads(step)
+        for authority in self.authorities.values():
+            self._read_outbox(authority, step)
+
+    def _read_outbox(self, authority: Authority, step: ReadStep) -> None:
+        """Publications are the very rows of the log's pages: what a test changes there, it changes here too."""
+        service = f"authority/{authority.name}"
+        own = [page for page in self.pages if (page.row["service"], page.row["step"]) == (service, step.index)]
+        shown = {(page.topic, logged.seq): logged for page in own for logged in page.rows}
+        row = self._exchange("outbox", service, None, step.index, None)
+        row["path"] = "/internal/v1/outbox?after=0&limit=5000"
+        row["published"] = [shown.get((one.topic, one.seq), one) for one in authority.outbox]
 
     def _read_log(self, authority: Authority, step: ReadStep, stream: str) -> None:
         row = self._exchange("log", f"authority/{authority.name}", None, step.index, stream)

@@ -9,14 +9,18 @@
 | accepted, logged x | y | y | both |
 | accepted, not logged | any | any | authority |
 | logged, not accepted or accepted elsewhere | any | any | authority |
+| the number given to several commands | any | any | authority |
 | neither accepted nor logged | x | – or x | the lane or lanes that made it up |
 | x in one subscription, other or absent in another | | | that lane |
 | the driver got x, the recording lacks it | | | harness |
-| log or own content not read | | | undecided |
+| log not read, or own content not read and no word of the lane covers the event | | | undecided |
 
-Three readings that the table leaves open. A lane whose own content holds the event *otherwise*, or under another
-number, did not lack it: it changed it, and answers itself. An event that came late counts like one that is missing at
-its place. Where subscriptions of both sides opened and nothing at all came over either, both failed in every event.
+Four readings that the table leaves open. A lane whose own content holds the event *otherwise*, or under another
+number, did not lack it: it changed it, and answers itself. Nor did a lane lack what it dropped: one that names a floor
+at or above an event (in a read of heads, in a stale answer, beside a snapshot) had it; so had one whose content was
+asked for and does not reach down to the event, if it ever named or delivered a number as high. An event that came late
+counts like one that is missing at its place. Where subscriptions of both sides opened and nothing at all came over
+either, both failed in every event.
 """
 
 from enum import Enum
@@ -80,11 +84,12 @@ def _blame(standing: Standing, address: int, side: Side) -> Blame:
 
 
 def _authority_failed(own: SideStanding, address: int) -> bool:
-    """Accepted and not logged, or logged and not accepted there."""
+    """Accepted and not logged, or logged and not accepted there, or given to several commands."""
     owned = own.owned
     if not owned.read[address]:
         return False
-    return bool(owned.disowned[address] or (owned.accepted[address] and not owned.logged[address]))
+    refuted = owned.disowned[address] or owned.contested[address]
+    return bool(refuted or (owned.accepted[address] and not owned.logged[address]))
 
 
 def _made_up(own: SideStanding, other: SideStanding, address: int, side: Side) -> Blame:
@@ -135,15 +140,14 @@ def _unseen_fault(one: SideStanding, address: int, *, delivered: bool) -> Fault:
 
 def _holder(one: SideStanding, address: int) -> Culprit:
     """Who answers for an event that is there, but not as the log has it."""
-    return Culprit.LANE if one.owned.read[address] and one.content_read[address] else Culprit.UNDECIDED
+    return Culprit.LANE if one.owned.read[address] and one.is_known(address) else Culprit.UNDECIDED
 
 
 def _loser(one: SideStanding, address: int) -> Culprit:
-    """Who answers for an event that is not there: the lane, if its own content has it."""
-    if not one.owned.read[address] or not one.content_read[address]:
+    """Who answers for an event that is not there: the lane, if it had it by its own content or its own word."""
+    if not one.owned.read[address] or not one.is_known(address):
         return Culprit.UNDECIDED
-    held = one.content_same[address] or one.content_other[address] or one.renumbered[address]
-    return Culprit.LANE if held else Culprit.FEED
+    return Culprit.LANE if one.was_given(address) else Culprit.FEED
 
 
 def _named(fault: Fault, side: Side) -> Blame:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.checks.blame import blame
-from harness.history.history import History
-from harness.model.finding import Blame, FrameRef
-from harness.model.names import Side
+from harness.history.addresses import Mask
+from harness.history.history import AuthorityHistory, History
+from harness.model.finding import Blame, FailureClass, Finding, FrameRef
+from harness.model.names import SIDES, Side
 
 FRAMES_MAX = 3
 """Frames named in one finding: the place, not the whole extent."""
@@ -58,6 +59,34 @@ def runs(history: History, addresses: Iterable[int], side: Side) -> Iterator[Run
 def _run(entries: list[tuple[int, str, int, Blame]]) -> Run:
     _, stream, first, who = entries[0]
     return Run(stream, first, entries[-1][2], who, tuple(address for address, *_ in entries))
+
+
+def authority_findings(
+    history: History,
+    authority: AuthorityHistory,
+    check: str,
+    marks: Mask,
+    words: str,
+    failure: FailureClass = FailureClass.MISSING,
+    *,
+    lost_at: str = "",
+) -> Iterator[Finding]:
+    """One finding about an authority for each run of the marked events, which `words` are about."""
+    sides = tuple(side for side in SIDES if history.sides[side].authority == authority.name)
+    for run in runs(history, np.flatnonzero(marks).tolist(), sides[0]):
+        yield Finding(
+            check=check,
+            failure=failure,
+            blame=Blame.AUTHORITY,
+            sides=sides,
+            stream=run.stream,
+            message=f"{run.words} {words} of authority {authority.name}",
+            seq=run.first,
+            seq_last=run.seq_last,
+            suffers="what the authority answers and what it keeps are two things",
+            stage=lost_at,
+            count=run.count,
+        )
 
 
 def frames(history: History, side: Side, rows: Iterable[int]) -> tuple[FrameRef, ...]:

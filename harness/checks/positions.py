@@ -116,11 +116,10 @@ def same_heads(history: History) -> Iterator[Finding]:
         heads = {Side.LEGACY: legacy.head or 0, Side.TARGET: target.head or 0}
         if heads[Side.LEGACY] == heads[Side.TARGET]:
             continue
-        side = next((side for side in SIDES if heads[side] != _log_head(history, side, legacy.stream)), Side.LEGACY)
         yield Finding(
             check="heads.pair",
             failure=FailureClass.CURSOR,
-            blame=blame_of_event(history, legacy.stream, max(heads.values()), side),
+            blame=_apart(history, legacy.stream, heads),
             sides=SIDES,
             stream=legacy.stream,
             message=f"legacy names head {legacy.head}, target {target.head}",
@@ -128,6 +127,12 @@ def same_heads(history: History) -> Iterator[Finding]:
             seen=tuple(Seen(side.value, f"head {heads[side]}") for side in SIDES),
             suffers="a cursor does not mean the same on both sides",
         )
+
+
+def _apart(history: History, stream: str, heads: Mapping[Side, int]) -> Blame:
+    """Who answers for unequal heads: a lane that does not name its own log's; the authorities where both do."""
+    wrong = [side for side in SIDES if heads[side] != _log_head(history, side, stream)]
+    return blame_of_event(history, stream, max(heads.values()), wrong[0]) if wrong else Blame.AUTHORITY
 
 
 def _log_head(history: History, side: Side, stream: str) -> int | None:

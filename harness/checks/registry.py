@@ -10,6 +10,7 @@ from harness.checks import (
     commands,
     contract,
     lane,
+    outbox,
     pair,
     positions,
     restart,
@@ -28,6 +29,7 @@ from harness.model.finding import Finding
 CHECKS: tuple[Check, ...] = (
     *commands.CHECKS,
     *truth.CHECKS,
+    *outbox.CHECKS,
     *lane.CHECKS,
     *resume.CHECKS,
     *barrier.CHECKS,

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.checks.blame import blame, blame_of_event
 from harness.checks.check import Check
+from harness.checks.commands import sides_of
 from harness.checks.places import frames
 from harness.history.addresses import I64
 from harness.history.connections import NEVER_NS
@@ -15,7 +16,8 @@ from harness.history.history import History
 from harness.history.known_heads import KnownHeads
 from harness.history.lives import life_at, lives
 from harness.history.positions import ReadPosition
-from harness.model.finding import FailureClass, Finding, FrameRef, Seen
+from harness.history.transcript import CommandRow
+from harness.model.finding import Blame, FailureClass, Finding, FrameRef, Seen
 from harness.model.names import SIDES, Side
 from harness.model.plan import BarrierStep, ReadStep
 
@@ -83,6 +85,49 @@ def _otherwise(history: History, side: Side, epochs: I64) -> dict[int, list[Show
 
 def _epoch_of(epochs: I64, ordinals: I64) -> I64:
     return np.searchsorted(epochs, ordinals, side="right") - 1
+
+
+def numbers_given_once(history: History) -> Iterator[Finding]:
+    """Every number that an authority gave to a second command (N2, INV-07, INV-09; contract, 1.3).
+
+    It is a matter of restarts (failure class D-09) where a new life of the authority lies between the two answers, and
+    else of its commands.
+    """
+    began = {name: list(_beginnings(history, f"authority/{name}")) for name in history.authorities}
+    for first, again in _given_again(history):
+        first_ns, again_ns = first.answered_ns or 0, again.answered_ns or 0
+        restarted = any(first_ns < at_ns < again_ns for at_ns in began[again.authority])
+        yield Finding(
+            check="restart.answers",
+            failure=FailureClass.RESTART if restarted else FailureClass.COMMAND,
+            blame=Blame.AUTHORITY,
+            sides=sides_of(history, again.authority),
+            stream=again.stream,
+            message=f"number {again.seq} was given to step {first.step} ({first.do}), and "
+            f"{'after a restart ' if restarted else ''}to step {again.step} ({again.do}) again",
+            seq=again.seq,
+            suffers="two commands were promised one number, and a client that has it never learns of the other event",
+        )
+
+
+def _given_again(history: History) -> Iterator[tuple[CommandRow, CommandRow]]:
+    """Accepted commands that were answered with one number, in the order of their answers: the first, and another."""
+    first: dict[tuple[str, str, int], CommandRow] = {}
+    for row in sorted(_made(history), key=lambda row: row.answered_ns or 0):
+        earlier = first.setdefault((row.authority, row.stream, row.seq or 0), row)
+        if earlier.command_id != row.command_id:
+            yield earlier, row
+
+
+def _made(history: History) -> Iterator[CommandRow]:
+    """Commands that were answered with a new event."""
+    return (row for row in history.commands if row.outcome == "accepted" and row.seq is not None)
+
+
+def _beginnings(history: History, subject: str) -> Iterator[int]:
+    """The instants at which a service began each life but its first (monotonic nanoseconds)."""
+    begins = {life.begin for life in lives(history.timeline, subject)[1:]}
+    return (note["at_ns"] for note in history.timeline if note["ordinal"] in begins)
 
 
 def heads_come_back(history: History) -> Iterator[Finding]:
@@ -227,6 +272,13 @@ CHECKS = (
         same_events,
         _in_two_epochs,
         rows_needed=0,
+    ),
+    Check(
+        "restart.answers",
+        "an authority gives a number to one command only, over all of its lives",
+        ("N2", "INV-07", "INV-09"),
+        numbers_given_once,
+        lambda history: sum(1 for _ in _made(history)),
     ),
     Check(
         "restart.heads",

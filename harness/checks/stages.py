@@ -4,11 +4,12 @@
 |---|---|---|
 | never accepted | the log was read and lacks it, and no answer stands for it; or it has it from nobody | authority |
 | accepted, not logged | an answer stands for it, and the log lacks it | authority |
+| logged, not published | the outbox was read and lacks it (said of the outbox: a relay may fill holes) | authority |
 | logged, not in the lane's own content (feed) | no subscription has it, nor the lane's own content | that side's feed |
 | in the lane, not replayed | its command was answered before the last connection opened that owed it | that side |
 | replayed, not delivered live | its command was sent after that connection stood | that side |
 | delivered, lost by the harness | the driver got it, the recording lacks it | harness |
-| ambiguous: … | log or content were not read, or nobody can say when it was made | |
+| ambiguous: … | the log was not read, nor content or word of the lane had; or nobody can say when it was made | |
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ class Stage(StrEnum):
 
     NEVER_ACCEPTED = "never accepted"
     NOT_LOGGED = "accepted, not logged"
+    NOT_PUBLISHED = "logged, not published"
     NOT_FED = "logged, not in the lane's own content (feed)"
     NOT_REPLAYED = "in the lane, not replayed"
     NOT_LIVE = "replayed, not delivered live"
@@ -55,14 +57,14 @@ def stage(history: History, address: int, side: Side, passage: Passage | None = 
     owned = own.owned
     if not owned.read[address]:
         return _LOG_UNREAD
-    if not owned.logged[address] or owned.disowned[address]:
+    if not owned.logged[address] or owned.disowned[address] or owned.contested[address]:
         return _before_the_log(own, address)
     if address in own.unrecorded:
         return Stage.BY_HARNESS
     shown = bool(own.same[address] or own.other[address])
-    if not shown and not own.content_read[address]:
+    if not shown and not own.is_known(address):
         return _CONTENT_UNREAD
-    if not (shown or own.content_same[address] or own.content_other[address] or own.renumbered[address]):
+    if not shown and not own.was_given(address):
         return Stage.NOT_FED
     loser = passage if passage is not None else _loser(history, address, side)
     return Stage.NOT_REPLAYED if loser is None else _by_phase(history, address, loser)

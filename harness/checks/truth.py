@@ -6,13 +6,16 @@ from functools import partial
 import numpy as np
 
 from harness.checks.check import Check
-from harness.checks.places import Run, frames, neighbour_frames, runs
+from harness.checks.commands import sides_of
+from harness.checks.places import Run, authority_findings, frames, neighbour_frames, runs
 from harness.checks.stages import Stage, staged
 from harness.checks.values import Aspect, Witness, described, first_by_address, reference_witness, wrong_mask
 from harness.history.addresses import Mask
+from harness.history.event_log import NAMES_NONE
 from harness.history.history import AuthorityHistory, History, SideHistory
 from harness.history.oracles import content_oracle, delivered_oracle
 from harness.history.standing import LaneOracle
+from harness.history.transcript import CommandRow
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef
 from harness.model.names import SIDES, Side, Topology
 
@@ -137,11 +140,42 @@ def content(history: History) -> Iterator[Finding]:
 
 
 def accepted(history: History) -> Iterator[Finding]:
-    """Every command that was accepted and left no event in the log (N2, N5, INV-02)."""
+    """Every command that was accepted and left no event in the log (N2, N5, INV-02), its number given to another
+    command or to none.
+    """
     for authority in history.authorities.values():
         owned = authority.owned
         lost = owned.read & owned.accepted & ~owned.logged
-        yield from _authority_findings(history, authority, "truth.accepted", lost, "was accepted and is not in the log")
+        yield from authority_findings(history, authority, "truth.accepted", lost, "was accepted and is not in the log")
+        yield from _replaced(history, authority)
+
+
+def _replaced(history: History, authority: AuthorityHistory) -> Iterator[Finding]:
+    """Accepted commands whose id is nowhere in the log, which names another command at their number."""
+    logged = frozenset(authority.log.command.tolist())
+    for position, row in enumerate(history.commands):
+        if position in logged or row.authority != authority.name or not _stands(history, authority, row):
+            continue
+        yield Finding(
+            check="truth.accepted",
+            failure=FailureClass.MISSING,
+            blame=Blame.AUTHORITY,
+            sides=sides_of(history, authority.name),
+            stream=row.stream,
+            message=f"step {row.step} ({row.do}) was accepted as event {row.seq}; the log of authority "
+            f"{authority.name} has another command's event there, and this one's nowhere",
+            seq=row.seq,
+            suffers="what the authority answers and what it keeps are two things",
+            stage=Stage.NOT_LOGGED,
+        )
+
+
+def _stands(history: History, authority: AuthorityHistory, row: CommandRow) -> bool:
+    """Whether a command was accepted as an event, and the log of its stream names some command at that number."""
+    if row.outcome != "accepted" or row.seq is None or row.command_id is None or row.stream not in authority.read:
+        return False
+    address = history.space.find(history.streams.index(row.stream), row.seq)
+    return bool(authority.owned.logged[address]) and authority.log.command[authority.held.first[address]] != NAMES_NONE
 
 
 def logged(history: History) -> Iterator[Finding]:
@@ -149,31 +183,7 @@ def logged(history: History) -> Iterator[Finding]:
     for authority in history.authorities.values():
         strange = authority.owned.disowned
         words = "is in the log, and no accepted command made it there"
-        yield from _authority_findings(history, authority, "truth.logged", strange, words, FailureClass.COMMAND)
-
-
-def _authority_findings(
-    history: History,
-    authority: AuthorityHistory,
-    check: str,
-    marks: Mask,
-    words: str,
-    failure: FailureClass = FailureClass.MISSING,
-) -> Iterator[Finding]:
-    sides = tuple(side for side in SIDES if history.sides[side].authority == authority.name)
-    for run in runs(history, np.flatnonzero(marks).tolist(), sides[0]):
-        yield Finding(
-            check=check,
-            failure=failure,
-            blame=Blame.AUTHORITY,
-            sides=sides,
-            stream=run.stream,
-            message=f"{run.words} {words} of authority {authority.name}",
-            seq=run.first,
-            seq_last=run.seq_last,
-            suffers="what the authority answers and what it keeps are two things",
-            count=run.count,
-        )
+        yield from authority_findings(history, authority, "truth.logged", strange, words, FailureClass.COMMAND)
 
 
 def dense_log(history: History) -> Iterator[Finding]:
@@ -181,13 +191,12 @@ def dense_log(history: History) -> Iterator[Finding]:
     for authority in history.authorities.values():
         yield from _holes(history, authority)
         yield from _log_repeats(history, authority)
-        sides = tuple(side for side in SIDES if history.sides[side].authority == authority.name)
         for topic, seq in authority.log.contradictions:
             yield Finding(
                 check="truth.log",
                 failure=FailureClass.RESTART,
                 blame=Blame.AUTHORITY,
-                sides=sides,
+                sides=sides_of(history, authority.name),
                 stream=authority.naming.plan_name(topic),
                 message=f"event {seq} was read from the log before, and is not there or another one now",
                 seq=seq,
@@ -203,7 +212,7 @@ def _holes(history: History, authority: AuthorityHistory) -> Iterator[Finding]:
         present = np.flatnonzero(authority.owned.logged[begin:end])
         if len(present):
             marks[begin : begin + int(present[-1])] = ~authority.owned.logged[begin : begin + int(present[-1])]
-    yield from _authority_findings(history, authority, "truth.log", marks, "is left out by the log")
+    yield from authority_findings(history, authority, "truth.log", marks, "is left out by the log")
 
 
 def _log_repeats(history: History, authority: AuthorityHistory) -> Iterator[Finding]:
@@ -212,7 +221,7 @@ def _log_repeats(history: History, authority: AuthorityHistory) -> Iterator[Find
     marks = np.zeros(history.space.size, np.bool_)
     marks[held.address[again]] = True
     words, failure = "is more than once in the log", FailureClass.DUPLICATE
-    yield from _authority_findings(history, authority, "truth.log", marks, words, failure)
+    yield from authority_findings(history, authority, "truth.log", marks, words, failure)
 
 
 def two_logs(history: History) -> Iterator[Finding]:

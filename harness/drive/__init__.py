@@ -11,7 +11,7 @@ What it writes into the timeline (event, subject: detail), beside what `lanes` s
 * `not_opened`, `<step>/<side>`: within_s
 * `subscription_closed`, `<step>/<side>`: subscriber, stream, reason, applied, seen, attempts
 * `undecodable`, `<step>/<side>`: connection, error
-* `unread`, stream: step, service, why
+* `unread`, stream or `outbox`: step, service, why
 * `unsupported`, `<step>/<side>`: what, subscriber (an acknowledgement where the dialect keeps none)
 * `fault`, `fault_proven`, `fault_unproven`, `healed`, `heal_failed`, subject of the fault: `harness.model.timeline`
 * `stall`, `harness`: ms

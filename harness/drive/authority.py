@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from harness.drive.calls import Accepted, accepted, command_call
 from harness.drive.exchange import Answer, HttpService, Request
+from harness.drive.outbox import OutboxReader
 from harness.drive.progress import Progress
 from harness.lanes.secrets import RunSecrets
 from harness.model.errors import ProtocolError
@@ -30,6 +31,7 @@ class AuthorityClient:
         self.name = name
         self.side = http.side
         self.progress = Progress(http.subject)
+        self.outbox = OutboxReader(http, secrets)
         self._http = http
         self._secrets = secrets
         self._recorder = recorder

@@ -142,6 +142,7 @@ class _Walk:
         """All steps, then the end: everything closed, `run_finished` noted."""
         beside = [self.group.create_task(beat(self.recorder))]
         beside += [self.group.create_task(self._watch(one)) for one in self.authorities.values()]
+        await self.reads.begin()
         for step in self.plan.steps:
             await self._step(step)
         await self.writers.drain()

@@ -43,6 +43,10 @@ class Reads:
     checkpoints: Checkpoints
     group: asyncio.TaskGroup
 
+    async def begin(self) -> None:
+        """Notes where every outbox ends before the first step."""
+        await asyncio.gather(*(authority.outbox.mark() for authority in self.authorities.values()))
+
     async def run(self, step: ReadStep) -> None:
         """Reads every stream of `step`; what cannot be read is missing in the recording, and the timeline says so."""
         gate = asyncio.Semaphore(_STREAMS_AT_ONCE)
@@ -50,6 +54,7 @@ class Reads:
         tables = [self._head_table(step, side) for side in self.databases]
         own = self._own_checkpoints(step)
         await asyncio.gather(*tables, *streams, self.checkpoints.read_table(step.index), own)
+        await asyncio.gather(*(self._outbox(step, authority) for authority in self.authorities.values()))
 
     async def heads(self, step: BarrierStep) -> None:
         """Reads the heads and floors that the lanes name now, when every writer rests and every feed has drained.
@@ -88,6 +93,12 @@ class Reads:
                     self._unread(step, stream, f"authority/{authority.name}", str(error))
             for side in SIDES:
                 await self._lane(step, stream, side)
+
+    async def _outbox(self, step: ReadStep, authority: AuthorityClient) -> None:
+        why = await authority.outbox.read(step.index)
+        if why:
+            service = f"authority/{authority.name}"
+            self.recorder.event("unread", "outbox", step=step.index, service=service, why=why)
 
     async def _lane(self, step: ReadStep, stream: StreamKey, side: Side) -> None:
         lane = self.deployment.lane(side)

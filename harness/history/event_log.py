@@ -20,6 +20,7 @@ from harness.wire.events import Delivery
 from harness.wire.log_rows import LogPage, log_events
 
 LOG = "log"
+NAMES_NONE = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class Log:
 
     `rows` as in `Envelopes` (name = code of the topic; no hash is carried), plus `canonical` uint64 n × 4 (SHA-256 of
     the body's canonical form), `has_canonical` bool (whether it has one) and `command` int32 (position in the
-    transcript of the command that the row names, -1 = none of ours). `read` names the streams whose last read came to
-    the head that it reported; `heads` that head. `unreadable` are answers that are no page (exchange, why).
+    transcript of the command that the row names, -1 = none of ours, -2 = it names none). `read` names the streams whose
+    last read came to the head that it reported; `heads` that head. `unreadable` are answers that are no page (exchange,
+    why).
     """
 
     rows: Envelopes
@@ -80,7 +82,7 @@ def event_log(exchanges: Iterable[Mapping[str, Any]], codes: tuple[Codes, Codes]
             for one, row in zip(log_deliveries(page), page.rows, strict=True):
                 gatherer.pending.append((one, exchange, -1, -1))
                 canonical.append(_canonical_digest(one.body))
-                commands.append(-1 if row.command_id is None else command_of.get(row.command_id, -1))
+                commands.append(NAMES_NONE if row.command_id is None else command_of.get(row.command_id, -1))
     rows, _ = gatherer.finished()
     return Log(
         rows,
@@ -106,13 +108,13 @@ def _reads(exchanges: Iterable[Mapping[str, Any]]) -> tuple[list[_Read], list[tu
         except ProtocolError as error:
             unreadable.append((exchange["id"], str(error)))
             continue
-        after_seq, limit = (_asked(exchange["path"], name) for name in ("after_seq", "limit"))
+        after_seq, limit = (asked(exchange["path"], name) for name in ("after_seq", "limit"))
         read = found.setdefault((page.stream, exchange["step"]), _Read(page.stream, after_seq))
         read.add(exchange["id"], page, limit)
     return list(found.values()), unreadable
 
 
-def _asked(path: str, name: str) -> int:
+def asked(path: str, name: str) -> int:
     """A number of the query, 0 where it is not given."""
     given = parse_qs(urlsplit(path).query).get(name, ["0"])[0]
     return int(given) if given.isascii() and given.isdecimal() else 0

@@ -18,6 +18,7 @@ from harness.history.connections import CONTENT, Connection, connections
 from harness.history.decoding import COLUMNS, Listener, decode, listener
 from harness.history.event_log import LOG, Log, event_log
 from harness.history.names import TOPIC_DIALECT, Naming, naming
+from harness.history.outbox import OUTBOX, Outbox, Published, outbox
 from harness.history.positions import HEADS, HeadColumns, HeadGatherer, ReadPosition, read_positions
 from harness.history.transcript import COMMAND_PURPOSES, CommandRow, run_ids, transcript
 from harness.model.errors import FormatError, ProtocolError
@@ -79,6 +80,7 @@ class Gathered:
     logs: Mapping[str, Log]
     log_names: Mapping[str, tuple[str, ...]]
     """Topics by code, of each authority's log."""
+    outboxes: Mapping[str, Outbox]
     namings: Mapping[str, Naming]
     """Of each authority."""
     commands: tuple[CommandRow, ...]
@@ -193,6 +195,8 @@ def gathered(recording: Recorded, plan: Plan, identities: Iterable[Mapping[str, 
     positions = tuple(one for one in _take_answers(exchanges, sides) if one.stream in streams)
     kept = _checkpoints(exchanges, sides, streams)
     logs = {name: _log(exchanges, name, commands, kinds) for name in ids}
+    namings = {name: naming(streams, known, TOPIC_DIALECT) for name, known in ids.items()}
+    codes = {stream: code for code, stream in enumerate(streams)}
     contents = [one for one in opened.values() if one.asked.purpose == CONTENT]
     finished = {
         side: one.finished((c for c in contents if c.asked.side is side), _window(side, declared))
@@ -205,7 +209,8 @@ def gathered(recording: Recorded, plan: Plan, identities: Iterable[Mapping[str, 
         sides=finished,
         logs={name: log for name, (log, _) in logs.items()},
         log_names={name: names for name, (_, names) in logs.items()},
-        namings={name: naming(streams, known, TOPIC_DIALECT) for name, known in ids.items()},
+        outboxes={name: _outbox(exchanges, name, log, namings[name], codes, kinds) for name, log in logs.items()},
+        namings=namings,
         commands=commands,
         connections=opened,
         listeners=listeners,
@@ -269,6 +274,19 @@ def _log(
     codes = Codes()
     pages = _purposes(exchanges, (LOG,), _ANSWER_COLUMNS, f"authority/{authority}")
     return event_log(pages, (codes, kinds), command_of), codes.texts
+
+
+def _outbox(
+    exchanges: pa.Table,
+    authority: str,
+    log: tuple[Log, tuple[str, ...]],
+    names: Naming,
+    codes: Mapping[str, int],
+    kinds: Codes,
+) -> Outbox:
+    """What one authority published; `codes` are those of the plan's streams."""
+    pages = _purposes(exchanges, (OUTBOX,), _ANSWER_COLUMNS, f"authority/{authority}")
+    return outbox(pages, Published(log[0], lambda topic: codes.get(names.plan_name(topic)), log[1], kinds))
 
 
 def _timeline(table: pa.Table) -> Iterator[dict[str, Any]]:

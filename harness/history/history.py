@@ -18,6 +18,7 @@ from harness.history.coverage import snapshot_heads
 from harness.history.event_log import Log
 from harness.history.faults import PlannedFault
 from harness.history.names import Naming
+from harness.history.outbox import Outbox
 from harness.history.passages import Passage
 from harness.history.positions import HeadColumns, ReadPosition
 from harness.history.standing import LaneOracle, Owned, Standing
@@ -92,6 +93,7 @@ class AuthorityHistory:
 
     name: str
     log: Log
+    outbox: Outbox
     held: Testimony
     owned: Owned
     read: frozenset[str]

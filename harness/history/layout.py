@@ -123,7 +123,7 @@ def _authority(
     streams = Streams(known.streams, read, excused(found.plan, found.commands, name))
     own = owned(claimed, log, held, space, streams, found.commands)
     heads = {naming.plan_name(topic): head for topic, head in log.heads.items()}
-    return AuthorityHistory(name, log, held, own, read, heads, naming)
+    return AuthorityHistory(name, log, found.outboxes[name], held, own, read, heads, naming)
 
 
 def _arrivals(deliveries: Deliveries, held: Testimony) -> Arrivals:

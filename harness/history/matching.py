@@ -17,10 +17,10 @@ from harness.history.comparison import (
     wanted_rows,
 )
 from harness.history.connections import NEVER_NS
-from harness.history.coverage import permitted_floor
 from harness.history.faults import planned_faults
 from harness.history.gathering import Gathered
 from harness.history.history import History, Phase, SideHistory
+from harness.history.lane_words import content_read, dropped, reached
 from harness.history.layout import Layout, layout
 from harness.history.normalisation import VOLATILE_STREAMS, rule_hits
 from harness.history.oracles import Oracles, content_oracle, delivered_oracle, log_oracle, oracles, oracles_of, places
@@ -143,7 +143,7 @@ def _side(
         phase=_phases(found, laid, side),
         delivered=lanes[delivered_oracle(side)],
         content=lanes[content_oracle(side)],
-        content_read=_content_read(found, side),
+        content_read=content_read(found, side),
         reference=referenced[0],
         reference_bodies=referenced[1],
         heads=one.heads,
@@ -154,32 +154,6 @@ def _side(
         sampled=one.deliveries.sampled,
         retention_events=one.retention_events,
     )
-
-
-def _content_read(found: Gathered, side: Side) -> dict[str, int]:
-    """The cursor from which each stream's content was read; what the lane may have dropped is not asked of it."""
-    floors = {stream: lawful for stream, (lawful, _) in _floors(found, side).items()}
-    return {stream: max(cursor, floors.get(stream, 0)) for stream, cursor in found.sides[side].content_read.items()}
-
-
-def _floors(found: Gathered, side: Side) -> dict[str, tuple[int, int]]:
-    """By stream: the floor that the declared window permits at the head named last, and the one named with it."""
-    window = found.sides[side].retention_events
-    floors = {}
-    for one in found.positions:
-        if one.side is side:
-            named = one.floor or 0
-            floors[one.stream] = min(named, permitted_floor(one.head or 0, window)), named
-    return floors
-
-
-def _dropped(found: Gathered, known: Oracles, laid: Layout, side: Side) -> Mask:
-    """By address: whether the lane itself says that it dropped the event, and its window does not permit that yet."""
-    marks, codes = np.zeros(laid.space.size, np.bool_), known.codes()
-    for stream, (lawful, named) in _floors(found, side).items():
-        begin, end = laid.space.interval(codes[stream], lawful, named)
-        marks[begin:end] = True
-    return marks
 
 
 def _phases(found: Gathered, laid: Layout, side: Side) -> NDArray[np.int8]:
@@ -218,6 +192,7 @@ def _side_standing(found: Gathered, known: Oracles, laid: Layout, one: SideHisto
     size = laid.space.size
     own = [passage for passage in laid.passages if passage.subscribed.side is one.side]
     missing, late = lacking(own, size)
+    read = content_known(laid.space, one.content_read, known.codes())
     same, other = valued(one.delivered.held, one.delivered.differs, size)
     content_same, content_other = valued(one.content.held, one.content.differs, size)
     owned = laid.authorities[one.authority].owned
@@ -228,13 +203,14 @@ def _side_standing(found: Gathered, known: Oracles, laid: Layout, one: SideHisto
         same=same,
         other=other,
         late=late,
-        content_read=content_known(laid.space, one.content_read, known.codes()),
+        content_read=read,
         content_same=content_same,
         content_other=content_other,
         value=values.of(one.delivered),
         content_value=values.of(one.content),
-        renumbered=renumbered(one.reference, astray, (one.delivered, one.content), owned.logged)
-        | _dropped(found, known, laid, one.side),
+        had=renumbered(one.reference, astray, (one.delivered, one.content), owned.logged)
+        | dropped(found, known, laid.space, one.side)
+        | (reached(found, known, (same | other) & owned.logged, laid.space, one.side) & ~read),
         silent=any(passage.subscribed.opened for passage in own) and not len(one.deliveries),
         unrecorded=unrecorded(own, one.heads, found.timeline, laid.space),
     )

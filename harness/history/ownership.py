@@ -77,9 +77,20 @@ def owned(
     logged = held.first >= 0
     named[logged] = log.command[held.first[logged]]
     disowned = (logged & ~accepted & (named < 0)) | _made_elsewhere(named, space, streams.names, commands)
-    maker = np.where(maker < 0, named, maker)
+    contested = _contested(accepted_at, claimed, named)
+    maker = np.where((maker < 0) | (contested & (named >= 0)), np.maximum(named, -1), maker)
     read = space.marked([name in streams.read for name in streams.names])
-    return Owned(read, logged, accepted, _unexcused(disowned, space, streams), maker)
+    return Owned(read, logged, accepted, _unexcused(disowned, space, streams), contested, maker)
+
+
+def _contested(accepted_at: I32, claimed: Claims, named: I32) -> Mask:
+    """Events that several commands were answered with, and those of other streams that such a command also made."""
+    told = accepted_at[claimed.maker >= 0]
+    marks = np.bincount(told, minlength=len(named)) > 1
+    if marks.any():
+        makers = claimed.maker[claimed.maker >= 0][marks[told]]
+        marks |= np.isin(named, makers)
+    return marks
 
 
 def _made_elsewhere(named: I32, space: AddressSpace, names: Sequence[str], commands: Sequence[CommandRow]) -> Mask:

@@ -20,14 +20,16 @@ class Owned:
     """One authority's flags, by address.
 
     `read` (the stream's log was read), `logged`, `accepted` (an answer says that a command made the event), `disowned`
-    (logged, though no command was accepted that made it there), `maker` int32: position in the transcript of the
-    command that made the event, -1 = none is known.
+    (logged, though no command was accepted that made it there), `contested` (the answers to several commands name it:
+    its number was given out again), `maker` int32: position in the transcript of the command that made the event,
+    -1 = none is known; of a contested one the command that the log names.
     """
 
     read: Mask
     logged: Mask
     accepted: Mask
     disowned: Mask
+    contested: Mask
     maker: I32
 
     @property
@@ -56,14 +58,22 @@ class SideStanding:
     content_other: Mask
     value: I32
     content_value: I32
-    renumbered: Mask
-    """The event is not there under its number, but the lane has it under another one, or says that it dropped it where
-    its window does not permit that: it was given it.
+    had: Mask
+    """The lane was given the event, though its content may not show it: it has it under another number, or names a
+    floor at or above it, or, where its content was asked for and does not reach down to it, had come that far.
     """
     silent: bool
     """Subscriptions opened, and not one event came over any of them."""
     unrecorded: frozenset[int] = frozenset()
     """Addresses of the events that are lacking although the driver got them: lost by the harness."""
+
+    def was_given(self, address: int) -> bool:
+        """Whether the lane had the event, by its own content or by its own word."""
+        return bool(self.content_same[address] or self.content_other[address] or self.had[address])
+
+    def is_known(self, address: int) -> bool:
+        """Whether anybody can say that the lane had the event, or that it had not."""
+        return bool(self.content_read[address]) or self.was_given(address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The command transcript: what was sent to each authority, and what each answer says became of it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -47,8 +47,9 @@ class CommandRow:
     attempt, everything that was answered is of the last attempt that settled it; of the last one where none did.
 
     `accepted`: a new event came of it; `repeated`: the answer names an event that an earlier command made (contract,
-    1.3: there is no flag for it); `refused`; `indefinite`: no answer, or one that does not say what became of it, so
-    that the log decides. `seq` and `command_id` are the event's, as answered.
+    1.3: there is no flag for it; an answer with another command id is no repeat, but a number given out twice);
+    `refused`; `indefinite`: no answer, or one that does not say what became of it, so that the log decides. `seq` and
+    `command_id` are the event's, as answered.
     """
 
     authority: str
@@ -93,15 +94,20 @@ class _Attempt:
 def transcript(plan: Plan, exchanges: Iterable[Mapping[str, Any]]) -> tuple[CommandRow, ...]:
     """Every command and sentinel, in the order in which they were first sent; other purposes are passed over."""
     verbs = _verbs(plan)
-    events: set[tuple[str, str, int]] = set()
+    made: dict[tuple[str, str, int], set[str | None]] = {}
     rows = []
     for row in sorted((_row(attempts, verbs) for attempts in _commands(exchanges)), key=_when_answered):
         if row.outcome == "accepted" and row.seq is not None:
-            key = (row.authority, row.stream, row.seq)
-            row = replace(row, outcome="repeated") if key in events else row
-            events.add(key)
+            makers = made.setdefault((row.authority, row.stream, row.seq), set())
+            row = replace(row, outcome="repeated") if _made_before(row, makers) else row
+            makers.add(row.command_id)
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: row.exchange))
+
+
+def _made_before(row: CommandRow, makers: Collection[str | None]) -> bool:
+    """Whether an answer that names an event does so again: where both say which command made it, it is the same one."""
+    return bool(makers) and (row.command_id is None or None in makers or row.command_id in makers)
 
 
 def _commands(exchanges: Iterable[Mapping[str, Any]]) -> Iterable[Sequence[_Attempt]]:

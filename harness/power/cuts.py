@@ -3,7 +3,7 @@
 import copy
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from random import Random
 from typing import Any, TypeVar
 
@@ -107,6 +107,20 @@ def swap(first: Spot, second: Spot) -> None:
     packet.envelopes = [other if each is envelope else each for each in packet.envelopes]
     other_packet.envelopes = [envelope if each is other else each for each in other_packet.envelopes]
     packet.touched = other_packet.touched = envelope.spent = other.spent = True
+
+
+def kept_by_authorities(tape: Tape, stream: str, seq: int, services: Collection[str] = ()) -> list[Spot]:
+    """An event wherever authorities (all, or those of `services`) keep it: in their logs, and in what they published.
+
+    `stream` is a plan name.
+    """
+    logs = [page for page in tape.log() if page.row["stream"] == stream]
+    logs = [page for page in logs if not services or page.row["service"] in services]
+    topics = {(page.row["service"], page.document["stream"]) for page in logs}
+    spots = [(page, one) for page in logs for one in page.envelopes]
+    for page in tape.outbox():
+        spots += [(page, one) for one in page.envelopes if (page.row["service"], one.stream) in topics]
+    return [(page, one) for page, one in spots if one.seq == seq]
 
 
 def edit(packet: Packet, envelope: Envelope, change: Change) -> None:

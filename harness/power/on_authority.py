@@ -106,20 +106,81 @@ def logs_apart(tape: Tape, side: Side, draw: Random) -> bool:
 def _rewrite_everywhere(
     tape: Tape, sides: tuple[Side, ...], stream: str, seq: int, change: Callable[[Envelope], None]
 ) -> int:
-    """Change an event in the logs that feed `sides` and in all that their lanes deliver and hold; how many places."""
+    """Change an event with the authorities that feed `sides` and in all that their lanes deliver and hold; how many
+    places.
+    """
     authorities = {f"authority/{tape.authority_of(side)}" for side in sides}
-    pages = [page for page in tape.log() if page.row["service"] in authorities and page.row["stream"] == stream]
     names = {one.connection["wire_stream"] for one in tape.tracks if one.connection["stream"] == stream}
     carriers = [packet for track in tape.tracks if track.side in sides for packet in track.packets]
     carriers += [packet for side in sides for packet in tape.content(side) if packet.origin == "sql"]
-    spots = [(page, e) for page in pages for e in page.envelopes if e.seq == seq]
+    spots = cuts.kept_by_authorities(tape, stream, seq, authorities)
     spots += [(packet, e) for packet in carriers for e in packet.envelopes if e.seq == seq and e.stream in names]
     for packet, envelope in spots:
         cuts.edit(packet, envelope, change)
     return len(spots)
 
 
+# what it publishes
+
+
+def outbox_omits(tape: Tape, _: Side, draw: Random) -> bool:
+    """A logged event was never published."""
+    return _republish(tape, draw, cuts.drop)
+
+
+def outbox_repeats(tape: Tape, _: Side, draw: Random) -> bool:
+    """An event was published twice."""
+    return _republish(tape, draw, lambda page, one: cuts.insert_after(page, one, one.doubled()))
+
+
+def outbox_tells_otherwise(tape: Tape, _: Side, draw: Random) -> bool:
+    """An event was published with another body than the log has."""
+    return _republish(tape, draw, lambda page, one: cuts.edit(page, one, cuts.change_leaf_and_hash))
+
+
+def _republish(tape: Tape, draw: Random, change: Callable[[Packet, Envelope], None]) -> bool:
+    """Change one publication of the plan's own streams; an outbox also holds those of other plans."""
+    topics = {page.document["stream"] for page in tape.log()}
+    spots = [(page, one) for page in tape.outbox() for one in page.envelopes if one.stream in topics]
+    spot = cuts.chosen(spots, draw)
+    if spot is None:
+        return False
+    change(*spot)
+    return True
+
+
 # answers
+
+
+def number_given_again(tape: Tape, _: Side, draw: Random) -> bool:
+    """After a restart of the authority, a command is answered with a number that another one was given before it."""
+    rows = _accepted(tape)
+    pairs = [
+        (before, after)
+        for service, at_ns in _restarts(tape)
+        for before in rows
+        for after in rows
+        if before["service"] == after["service"] == service and before["stream"] == after["stream"]
+        if before["answered_ns"] < at_ns < after["sent_ns"]
+    ]
+    pair = cuts.chosen(pairs, draw)
+    if pair is None:
+        return False
+    before, after = pair
+    answer = json.loads(after["response_body"])
+    answer["event"]["seq"] = json.loads(before["response_body"])["event"]["seq"]
+    after["response_body"] = compact(answer).encode()
+    return True
+
+
+def _restarts(tape: Tape) -> Iterator[tuple[str, int]]:
+    """Each authority that began a second life, and when, monotonic ns."""
+    lives: set[str] = set()
+    for note in tape.rows["timeline"]:
+        if note["event"] == "service_ready" and note["subject"].startswith("authority/"):
+            if note["subject"] in lives:
+                yield note["subject"], note["at_ns"]
+            lives.add(note["subject"])
 
 
 def refusal_answered_otherwise(tape: Tape, _: Side, draw: Random) -> bool:
@@ -204,7 +265,7 @@ def _checkpoint(row: Row) -> int:
 
 
 _MISSING, _DUPLICATE, _BODY = FailureClass.MISSING, FailureClass.DUPLICATE, FailureClass.BODY
-_CURSOR, _COMMAND = FailureClass.CURSOR, FailureClass.COMMAND
+_CURSOR, _COMMAND, _RESTART = FailureClass.CURSOR, FailureClass.COMMAND, FailureClass.RESTART
 _HERE = {"seat": Seat.AUTHORITY}
 _ISOLATED = {**_HERE, "topology": Topology.ISOLATED, "elsewhere": "one authority feeds both lanes"}
 
@@ -214,6 +275,10 @@ OPERATORS: tuple[Operator, ...] = (
     block("the log names another command than was answered", log_names_other_command, _COMMAND, **_HERE),
     block("the log has a number twice", log_has_number_twice, _DUPLICATE, **_HERE),
     block("the log keeps another body than was sent", log_keeps_other_body, _BODY, **_HERE),
+    block("a logged event was never published", outbox_omits, _MISSING, **_HERE),
+    block("an event was published twice", outbox_repeats, _DUPLICATE, **_HERE),
+    block("an event was published with another body", outbox_tells_otherwise, _BODY, **_HERE),
+    block("a number is given again after a restart", number_given_again, _RESTART, **_HERE),
     block("a command is refused otherwise than it must be", refusal_answered_otherwise, _COMMAND, **_HERE),
     block("command answer differs because a lane is down", refused_while_lane_down, _COMMAND, **_HERE),
     block("two authorities accept one command differently", answered_apart, _COMMAND, **_ISOLATED),

@@ -261,8 +261,6 @@ OPERATORS: tuple[Operator, ...] = (
         speak_after_last_word,
         _SILENCE,
         seat=Seat.LEGACY,
-        # What it skips lies below the floor, in nobody's own content.
-        blames=frozenset({Blame.LEGACY, Blame.UNDECIDED}),
         elsewhere="the target has no last word",
     ),
     block("a subscription is ended with an error", end_with_error, _STALE, seat=Seat.LEGACY),

@@ -260,8 +260,6 @@ def _rebootstraps_max(tape: Tape, track: Track) -> int:
 _CURSOR, _STALE, _MISSING = FailureClass.CURSOR, FailureClass.STALE, FailureClass.MISSING
 _ON_LEGACY = {"seat": Seat.LEGACY, "elsewhere": _NO_STALE_ANSWER}
 
-# What lies below the floor is in nobody's own content any more, so that nobody can say whether it was ever there.
-_LEGACY_OR_NOBODY_KNOWS = frozenset({Blame.LEGACY, Blame.UNDECIDED})
 # The same answer from both lanes for a cursor beyond the head, at it, at the floor and below it is a law of its own: it
 # holds without knowing what the right answer is.
 _ONE_ANSWER = frozenset({"pair.future"})
@@ -289,12 +287,11 @@ OPERATORS: tuple[Operator, ...] = (
     block("budget off by one", stale_budget_off_by_one, _STALE, **_ON_LEGACY),
     block("wrong stale reason", stale_reason_wrong, _STALE, **_ON_LEGACY),
     block("missing stale reason", stale_reason_missing, _STALE, **_ON_LEGACY),
-    block("no stale answer at an edge", leave_out_stale_at_edge, _STALE, blames=_LEGACY_OR_NOBODY_KNOWS, **_ON_LEGACY),
+    block("no stale answer at an edge", leave_out_stale_at_edge, _STALE, **_ON_LEGACY),
     block(
         "no stale answer far from the edges",
         leave_out_stale_elsewhere,
         _STALE,
-        blames=_LEGACY_OR_NOBODY_KNOWS,
         **_ON_LEGACY,
     ),
     block("stale answer repeated for ever", stale_for_ever, _STALE, **_ON_LEGACY),

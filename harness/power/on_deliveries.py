@@ -302,8 +302,6 @@ OPERATORS: tuple[Operator, ...] = (
         _MISSING,
         _STALE,
         seat=Seat.LEGACY,
-        # What is skipped may lie below the last floor: then nobody can say whether it was ever in the lane's content.
-        blames=frozenset({Blame.LEGACY, Blame.UNDECIDED}),
     ),
     block("drop a prefix of a replay", drop_prefix, _MISSING, seat=Seat.LEGACY),
     block("drop a prefix of a snapshot", drop_prefix, _MISSING, seat=Seat.TARGET),

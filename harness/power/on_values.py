@@ -85,17 +85,15 @@ def wrap_other_number(tape: Tape, side: Side, draw: Random) -> bool:
 
 
 def no_message_carries(tape: Tape, _: Side, draw: Random) -> bool:
-    """Log and lanes alike hold a body with half a surrogate pair, which no message of the contracts can carry."""
+    """Log, outbox and lanes hold a body with half a surrogate pair, which no message of the contracts can carry."""
     firsts = [(page, page.envelopes[0]) for page in tape.log() if page.envelopes]
     spot = cuts.chosen([(page, one) for page, one in firsts if page.row["stream"].startswith("run:")], draw)
     if spot is None:
         return False
     page, first = spot
     # The first event of a run is one whose body no command says.
-    for each in tape.log():
-        for envelope in each.envelopes:
-            if each.row["stream"] == page.row["stream"] and envelope.seq == first.seq:
-                cuts.edit(each, envelope, _halve_surrogate)
+    for each, envelope in cuts.kept_by_authorities(tape, page.row["stream"], first.seq):
+        cuts.edit(each, envelope, _halve_surrogate)
     return _edit_event(tape, SIDES, page.row["stream"], first.seq, _halve_surrogate)
 
 

@@ -15,7 +15,7 @@ Row: TypeAlias = dict[str, Any]
 
 @dataclass(slots=True)
 class Envelope:
-    """One delivered envelope, editable. `row` is the table row it came in on the target, None on legacy and log."""
+    """One delivered envelope, editable. `row` is what it came in on the target or in the outbox, else None."""
 
     stream: str
     seq: int
@@ -46,11 +46,11 @@ class Envelope:
 
 @dataclass(slots=True)
 class Packet:
-    """One carrier of envelopes: a frame, a SQL answer or a log page. Written back only when touched."""
+    """One carrier of envelopes: a frame, a SQL answer, a page of log or outbox. Written back only when touched."""
 
     row: Row
     origin: str
-    """`message`, `snapshot`, `transaction`, `sql` or `log`."""
+    """`message`, `snapshot`, `transaction`, `sql`, `log` or `outbox`."""
     envelopes: list[Envelope]
     document: Any = None
     touched: bool = False
@@ -94,8 +94,10 @@ def frame_packet(row: Row) -> Packet | None:
 
 
 def answer_packet(row: Row) -> Packet | None:
-    """What an answer holds of a log or of a lane's own content; None for any other answer."""
-    document = parsed(row["response_body"]) if row["purpose"] in ("log", "content") else None
+    """What an answer holds of a log, an outbox or a lane's own content; None for any other answer."""
+    document = parsed(row["response_body"]) if row["purpose"] in ("log", "content", "outbox") else None
+    if row["purpose"] == "outbox" and isinstance(document, dict) and "rows" in document:
+        return Packet(row, "outbox", [_published(published) for published in document["rows"]], document)
     if row["purpose"] == "log" and isinstance(document, dict) and "events" in document:
         return Packet(row, "log", [_logged(document["stream"], event) for event in document["events"]], document)
     if row["purpose"] == "content" and isinstance(document, list):
@@ -148,6 +150,12 @@ def _logged(stream: str, event: dict[str, Any]) -> Envelope:
     return Envelope(
         stream, event["seq"], event["kind"], event["payload"], event["published_at"], command_id=event["command_id"]
     )
+
+
+def _published(row: dict[str, Any]) -> Envelope:
+    envelope = _wrapped(row)
+    envelope.command_id, envelope.row = row["command_id"], row
+    return envelope
 
 
 # writing
@@ -224,6 +232,9 @@ def packed_answer(packet: Packet) -> bytes:
         first, *others = packet.document
         rows = [_to_row(envelope, "sql") for envelope in packet.envelopes]
         return compact([{**first, "rows": rows}, *others]).encode()
+    if packet.origin == "outbox":
+        head = f'"boot_id":{compact(packet.document["boot_id"])},"head_ordinal":{packet.document["head_ordinal"]}'
+        return f'{{{head},"rows":[{",".join(map(_publication_text, packet.envelopes))}]}}'.encode()
     events = ",".join(
         f'{{"seq":{e.seq},"kind":{compact(e.kind)},"payload":{e.payload_text()},'
         f'"published_at":{compact(e.published_at)},"command_id":{compact(e.command_id)}}}'
@@ -231,3 +242,17 @@ def packed_answer(packet: Packet) -> bytes:
     )
     head = packet.document["head_seq"]
     return f'{{"stream":{compact(packet.document["stream"])},"head_seq":{head},"events":[{events}]}}'.encode()
+
+
+def _publication_text(envelope: Envelope) -> str:
+    parts = (
+        f'"ordinal":{envelope.row["ordinal"]}',
+        f'"topic":{compact(envelope.stream)}',
+        f'"sequence":{envelope.seq}',
+        f'"kind":{compact(envelope.kind)}',
+        f'"payload":{envelope.payload_text()}',
+        f'"published_at":{compact(envelope.published_at)}',
+        f'"owner_user_id":{compact(envelope.row["owner_user_id"])}',
+        f'"command_id":{compact(envelope.command_id)}',
+    )
+    return "{" + ",".join(parts) + "}"

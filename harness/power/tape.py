@@ -107,6 +107,10 @@ class Tape:
         """Pages of the authorities' logs."""
         return [page for page in self.pages if page.origin == "log"]
 
+    def outbox(self) -> list[Packet]:
+        """Pages of what the authorities published."""
+        return [page for page in self.pages if page.origin == "outbox"]
+
     def exchanges(self, *purposes: str) -> list[Row]:
         """Exchanges of these purposes, in order."""
         return [row for row in self.rows["exchanges"] if row["purpose"] in purposes]

@@ -1,12 +1,12 @@
 """The authority's event log, the third oracle: pages of `{"stream", "head_seq", "events": […]}`."""
 
 import re
-from reprlib import repr as shortened
 from typing import NamedTuple
 
 from harness.model.errors import FormatError, ProtocolError
-from harness.wire.json_members import UINT64_MAX, first_in, members_at, name_at, next_in, string, uint64
-from harness.wire.json_slices import SCAN_FAILURES, SPACE, refuse_rest, scan, utf8, value_end
+from harness.wire.json_members import UINT64_MAX, members_at, next_in, string, uint64
+from harness.wire.json_slices import SCAN_FAILURES, SPACE, scan, utf8
+from harness.wire.pages import page_of
 
 _PLAIN = r'"([^"\\\x00-\x1f]*+)"'
 _COLON = rf"{SPACE}:{SPACE}"
@@ -18,6 +18,7 @@ _ROW_TAIL = re.compile(
     rf'{_COMMA}"published_at"{_COLON}{_PLAIN}{_COMMA}"command_id"{_COLON}(?:{_PLAIN}|null)'
     rf"{SPACE}\}}{SPACE}([,\]]){SPACE}"
 )
+_MEMBERS = ("stream", "head_seq")
 
 
 class LogRow(NamedTuple):
@@ -50,33 +51,12 @@ def log_events(body: bytes) -> LogPage:
 
 
 def _page(text: str) -> LogPage:
-    rows: list[LogRow] | None = None
-    others: dict[str, str] = {}
-    at, more = first_in(text, 0, "{")
-    while more:
-        name, start = name_at(text, at)
-        if name in others or (name == "events" and rows is not None):
-            raise FormatError(f"member {shortened(name)} occurs twice")
-        if name == "events":
-            rows, end = _rows(text, start)
-        else:
-            end = value_end(text, start)
-            others[name] = text[start:end]
-        at, more = next_in(text, end, "}")
-    refuse_rest(text, at)
-    if rows is None or not {"stream", "head_seq"} <= others.keys():
-        raise FormatError(f"stream, head_seq and events are wanted, there are {shortened(sorted(others))}")
+    others, rows = page_of(text, "events", _row, _MEMBERS)
     return LogPage(string(others["stream"]), uint64(others["head_seq"]), rows)
 
 
-def _rows(text: str, at: int) -> tuple[list[LogRow], int]:
-    """The rows of the array at `at`, and the position behind it."""
-    rows: list[LogRow] = []
-    at, more = first_in(text, at, "[")
-    while more:
-        row, at, more = _plain_row(text, at) or _any_row(text, at)
-        rows.append(row)
-    return rows, at
+def _row(text: str, at: int) -> tuple[LogRow, int, bool]:
+    return _plain_row(text, at) or _any_row(text, at)
 
 
 def _plain_row(text: str, at: int) -> tuple[LogRow, int, bool] | None:

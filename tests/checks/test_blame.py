@@ -43,6 +43,7 @@ def side_standing(shows: set[str], log: set[str], value: int) -> SideStanding:
         logged=flag(log, "logged"),
         accepted=flag(log, "accepted"),
         disowned=flag(log, "disowned"),
+        contested=flag(log, "contested"),
         maker=np.array([0], np.int32),
     )
     return SideStanding(
@@ -56,7 +57,7 @@ def side_standing(shows: set[str], log: set[str], value: int) -> SideStanding:
         content_other=flag(shows, "content_other"),
         value=np.array([value], np.int32),
         content_value=np.array([value], np.int32),
-        renumbered=flag(shows, "renumbered"),
+        had=flag(shows, "had"),
         silent="silent" in shows,
     )
 
@@ -96,7 +97,12 @@ TABLE = {
     "own content not read": (Case({"lacking", "content unread"}, GOOD), Blame.UNDECIDED),
     "log not read": (Case(MISSING, GOOD, {"accepted"}), Blame.UNDECIDED),
     "log not read, two subscriptions disagree": (Case({"same", "lacking"}, GOOD, set()), Blame.LEGACY),
-    "missing, and held under another number": (Case({"lacking", "renumbered"}, GOOD), Blame.LEGACY),
+    "missing, and had by other signs than its content": (Case({"lacking", "had"}, GOOD), Blame.LEGACY),
+    "missing, content not read, and had by its word": (Case({"lacking", "content unread", "had"}, GOOD), Blame.LEGACY),
+    "missing, content not read, in it all the same": (Case(MISSING | {"content unread"}, GOOD), Blame.LEGACY),
+    "missing, had by its word, log not read": (Case({"lacking", "had"}, GOOD, {"accepted"}), Blame.UNDECIDED),
+    "otherwise, content not read": (Case({"other", "content unread"}, GOOD), Blame.UNDECIDED),
+    "otherwise, content not read, and had by its word": (Case({"other", "content unread", "had"}, GOOD), Blame.LEGACY),
     "nothing came over either side": (Case(MISSING | {"silent"}, {"content_same", "silent"}), Blame.BOTH),
     "nothing came, nothing was held": (Case({"lacking", "silent"}, {"lacking", "silent"}), Blame.FEED),
     "two logs differ": (Case(GOOD, GOOD, agreeing=False), Blame.AUTHORITY),

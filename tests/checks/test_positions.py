@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.names import SIDES, Side
+from harness.model.names import SIDES, Side, Topology
 from tests.builders import World, run_plan
 from tests.checks.running import bent, blames, found, places
 
@@ -125,3 +125,21 @@ def test_honest_head_at_a_barrier_is_silent(tmp_path: Path, side: Side) -> None:
     read_at_barrier(world, side, 7)
 
     assert {} == found(world, tmp_path)
+
+
+def test_unequal_heads_that_are_those_of_two_logs_are_the_authorities(tmp_path: Path) -> None:
+    """Isolated: each lane names the head of its own log, and the logs have come differently far."""
+    world = World.played(run_plan(topology=Topology.ISOLATED))
+    page = next(page for page in world.pages if page.row["service"] == "authority/target")
+    del page.rows[6]
+    page.head = 6
+    for row in world.answers("sentinel"):
+        if row["service"] == "authority/target":
+            row.update(status=None, outcome="indefinite", response_body=b"", answered_ns=None)
+    for row in world.answers("heads", Side.TARGET):
+        row["heads"] = [(topic, 6, floor) for topic, _, floor in row["heads"]]
+
+    said = found(world, tmp_path)
+
+    assert ["legacy names head 7, target 6"] == [one.message for one in said["heads.pair"]]
+    assert {"authority"} == {one.blame.value for one in said["heads.pair"]}

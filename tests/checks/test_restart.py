@@ -141,3 +141,69 @@ def test_head_beside_an_event_above_all_that_was_ever_sent_is_found(tmp_path: Pa
 
     assert [2] == [one.count for one in said["heads.ahead"]]
     assert {"target"} == blames(said)
+
+
+def given_again(world: World, seq: int, authority: str, *, again: int) -> None:
+    """An authority answers the command of event `again` with number `seq`, and logs it there; `seq`'s own is lost.
+
+    The lanes deliver what the log has now to whoever comes later, and had delivered the other one before.
+    """
+    for row in world.answers("command"):
+        if row["service"] == f"authority/{authority}":
+            row["response_body"] = row["response_body"].replace(b'"seq": %d' % again, b'"seq": %d' % seq)
+    for page in world.pages:
+        if page.row["service"] == f"authority/{authority}":
+            lost, page.rows[again - 1 :] = page.rows[again - 1], []
+            page.rows[seq - 1] = lost.copy(seq=seq)
+            page.head = len(page.rows)
+
+
+def world_of_authority(*, restarts: bool) -> World:
+    """Two appends, the authority's second life between them if it `restarts`, no barrier after them."""
+    world = World.played(run_plan())
+    answered = [row["answered_ns"] for row in world.answers("command") if b'"seq": 6' in row["response_body"]]
+    world.noted("service_ready", "authority/shared", 0, boot_id="one")
+    if restarts:
+        world.noted("service_ready", "authority/shared", answered[0] - 1, boot_id="two")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("restarts", "failure"), [(True, FailureClass.RESTART), (False, FailureClass.COMMAND)], ids=["restart", "one life"]
+)
+def test_number_given_to_two_commands_is_the_authority_s(tmp_path: Path, restarts: bool, failure: FailureClass) -> None:
+    """It is a matter of restarts where a new life lies between the answers; what the lanes show there is no fault of
+    theirs, though it is not what the log has.
+    """
+    world = world_of_authority(restarts=restarts)
+    given_again(world, 3, "shared", again=6)
+
+    said = found(world, tmp_path)
+
+    assert [("run:r1", 3, None)] == places(said["restart.answers"])
+    assert {failure} == {one.failure for one in said["restart.answers"]}
+    assert ("after a restart" in said["restart.answers"][0].message) is restarts
+    assert {3} == {one.seq for one in said["truth.body"]}
+    assert {"authority"} == {one.blame.value for one in said["truth.body"] + said["restart.answers"]}
+    assert ["run:r1"] == [one.stream for one in said["truth.accepted"] if "another command" in one.message]
+
+
+def test_restart_that_gives_no_number_again_is_silent(tmp_path: Path) -> None:
+    """The control: two lives of an authority, and every number given once."""
+    world = world_of_authority(restarts=True)
+
+    assert {} == found(world, tmp_path)
+
+
+def test_fleet_event_of_a_number_given_again_is_the_authority_s(tmp_path: Path) -> None:
+    """A worker command that was answered with a number of another one made its fleet event too."""
+    steps = [CommandStep(0, "main", Command(do, "w1")) for do in ("register_worker", "heartbeat")]
+    world = World.played(run_plan(*steps))
+    for row in world.answers("command"):
+        row["response_body"] = row["response_body"].replace(b'"latest_seq": 2}}', b'"latest_seq": 1}}')
+
+    history = history_of(world, tmp_path)
+    contested = history.authorities["shared"].owned.contested.nonzero()[0]
+
+    events = [(stream, seq) for stream in ("worker:w1", "fleet:1") for seq in (1, 2)]
+    assert sorted(events) == sorted(history.key(address) for address in contested.tolist())

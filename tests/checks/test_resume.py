@@ -137,3 +137,23 @@ def test_mover_over_a_floor_has_lost_nothing(tmp_path: Path) -> None:
     world = played(mover, SubscribeStep(0, "mover", (Side.TARGET,), "run:r1", cursor=None))
 
     assert {} == found(world, tmp_path)
+
+
+def test_cursor_below_the_floor_that_goes_on_silently_is_the_lanes(tmp_path: Path) -> None:
+    """No stale answer: from the oldest event kept on. What lies below was there, as its floor says."""
+    world = reading(0)
+    refused, served = (world.link(Side.LEGACY, "at-0", attempt) for attempt in (1, 2))
+    world.links.remove(refused)
+    served.row.update(cursor=0, attempt=1)
+
+    said = found(world, tmp_path)
+
+    assert [("run:r1", 4, None)] == places(said["resume.first"])
+    assert [("run:r1", 1, 3)] == places(said["truth.delivered"])
+    assert {"in the lane, not replayed"} == {one.stage for one in said["truth.delivered"]}
+    assert {"legacy"} == blames(said)
+
+
+def test_cursor_below_the_floor_that_is_refused_owes_nothing(tmp_path: Path) -> None:
+    """The same reader, told that its cursor is stale, goes on from the floor."""
+    assert {} == found(reading(0), tmp_path)

@@ -10,7 +10,8 @@ from harness.model.finding import Finding
 from harness.model.names import SIDES, Side, Topology
 from harness.model.plan import Command, CommandStep, SubscribeStep
 from tests.builders import World, run_plan
-from tests.checks.running import Found, bent, found
+from tests.checks.running import Found, bent, blames, found
+from tests.checks.windows import reading
 from tests.striking import Unmoved, outage, struck
 
 Loss = Callable[[World, Side], None]
@@ -142,6 +143,48 @@ def test_stage_is_ambiguous_where_the_content_was_not_read(tmp_path: Path) -> No
 
     assert {"ambiguous: the lane's own content was not read"} == {one.stage for one in said}
     assert {"undecided"} == {one.blame.value for one in said}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_loss_below_the_floor_is_the_lanes(tmp_path: Path, side: Side) -> None:
+    """Its content cannot be read there any more, and the floor that it names says that it had the event."""
+    world = reading()
+    world.link(side).drop(2)
+
+    said = found(world, tmp_path)
+
+    assert {Stage.NOT_LIVE.value} == {one.stage for one in losses(said)}
+    assert {"truth.delivered", "pair.set"} <= said.keys()
+    assert {side.value} == blames(said)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_value_changed_below_the_floor_is_the_lanes(tmp_path: Path, side: Side) -> None:
+    """It delivered the event otherwise, and had it by its own word."""
+    world = reading()
+    world.link(side).edit(2, body='{"changed":true}')
+
+    said = found(world, tmp_path)
+
+    assert {"truth.body", "pair.body"} <= said.keys()
+    assert {side.value} == blames(said)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_loss_above_the_floor_is_still_the_feeds(tmp_path: Path, side: Side) -> None:
+    """Where content can be read it decides: what it lacks too was never fed, however high the head."""
+    world = reading()
+    world.everywhere(side, lambda link: link.drop(6))
+
+    said = losses(found(world, tmp_path))
+
+    assert {Stage.NOT_FED.value} == {one.stage for one in said}
+    assert {f"feed of {side}"} == {one.blame.value for one in said}
+
+
+def test_nothing_is_lost_where_lanes_keep_little(tmp_path: Path) -> None:
+    """What lies below the floor when all is read came in time."""
+    assert {} == found(reading(), tmp_path)
 
 
 @pytest.mark.parametrize("side", SIDES)

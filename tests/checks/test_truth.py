@@ -226,3 +226,27 @@ def test_nothing_can_be_said_where_the_log_was_not_read(tmp_path: Path) -> None:
     said = bent(bend, tmp_path)
 
     assert {Blame.UNDECIDED.value} == {one.blame.value for one in said["truth.delivered"]}
+
+
+def test_accepted_command_whose_number_another_one_got_is_missing(tmp_path: Path) -> None:
+    """Its id is nowhere in the log, and the log names another command at its number (class 1, lost before the log)."""
+
+    def bend(world: World) -> None:
+        rows = world.pages[0].rows
+        rows[3].command_id = rows[4].command_id
+
+    said = bent(bend, tmp_path)
+
+    assert [("run:r1", 4, None)] == places(said["truth.accepted"])
+    assert ["accepted, not logged"] == [one.stage for one in said["truth.accepted"]]
+    assert {"authority"} == blames(said)
+
+
+def test_log_that_names_no_command_proves_no_command_missing(tmp_path: Path) -> None:
+    """A row without a command id may be anybody's."""
+
+    def bend(world: World) -> None:
+        for logged in world.pages[0].rows:
+            logged.command_id = None
+
+    assert "truth.accepted" not in bent(bend, tmp_path)

@@ -227,9 +227,10 @@ def test_a_run_that_cannot_be_made_ends_the_plan(tmp_path: Path) -> None:
                 await drive(plan, deployment, tape.recorder)
 
     run(story)
+    closed = {row["id"]: row["status"] for row in tape.rows("exchanges_closed")}
 
     assert 1 == len(tape.events("aborted"))
-    assert [400] == [row["status"] for row in tape.rows("exchanges_closed")]
+    assert [400] == [closed[row["id"]] for row in tape.rows("exchanges_opened") if row["purpose"] == "command"]
 
 
 def test_a_resume_needs_a_beginning(tmp_path: Path) -> None:

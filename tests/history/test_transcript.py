@@ -150,3 +150,19 @@ def test_run_ids_are_bound_by_the_creating_answer() -> None:
 
     assert {"r1": "u"} == run_ids(PLAN, rows, "shared")
     assert {} == run_ids(PLAN, rows[1:], "shared")
+
+
+def test_answer_of_another_command_is_no_repeat() -> None:
+    """A number that is named again with another command id was given out twice."""
+    again = json.dumps({"event": {"seq": 3}, "command_id": "c9"}).encode()
+
+    assert [("accepted", 3), ("accepted", 3), ("repeated", 3)] == list(
+        outcomes(exchange(1, event(3)), exchange(2, again), exchange(3, event(3)))
+    )
+
+
+def test_answer_that_names_no_command_is_a_repeat() -> None:
+    """Whoever does not say which command made the event cannot be caught at another one."""
+    silent = b'{"event":{"seq":3}}'
+
+    assert [("accepted", 3), ("repeated", 3)] == list(outcomes(exchange(1, event(3)), exchange(2, silent)))
