@@ -36,7 +36,7 @@ class Event:
 class Logged(Event):
     """A row of an authority's log."""
 
-    command_id: str = ""
+    command_id: str | None = ""
 
 
 @dataclass
@@ -200,5 +200,5 @@ def outbox_answer(rows: Sequence[Logged]) -> bytes:
     return f'{{"boot_id":"boot","head_ordinal":{len(rows)},"rows":[{listed}]}}'.encode()
 
 
-def _text(text: str) -> str:
+def _text(text: str | None) -> str:
     return json.dumps(text, ensure_ascii=False)

@@ -20,8 +20,12 @@ from harness.wire.log_rows import log_events
 LOG_PAGE_EVENTS = 1000
 # For so long a command with an idempotency key is sent again while no answer comes.
 RESEND_DEADLINE_S = 30.0
+# For so long a sentinel is sent again while it is put off, or told that the authority failed: all else waits for it.
+SENTINEL_REFUSED_S = 5.0
 _RESEND_PAUSES_S = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5)
 _TOKEN_KEPT_S = 60.0
+SENTINEL = "sentinel"
+_TOO_MANY_REQUESTS, _SERVER_ERROR_MIN = 429, 500
 
 
 class AuthorityClient:
@@ -45,12 +49,12 @@ class AuthorityClient:
         """Sends `command`; what the answer says if it was accepted, else None.
 
         One that has an idempotency key is sent again while no answer comes, for `RESEND_DEADLINE_S` or until the
-        process has died; every attempt is an exchange of its own. Raises LaneError when the run that it appends to
-        has no id in time.
+        process has died, and a sentinel also while it is put off, for `SENTINEL_REFUSED_S`; every attempt is an
+        exchange of its own. Raises LaneError when the run that it appends to has no id in time.
         """
         run_id = await self.progress.run_id(command.subject) if command.do == "append" else None
         call = command_call(command, run_id)
-        give_up_s = time.monotonic() + RESEND_DEADLINE_S
+        began_s = time.monotonic()
         for attempt in count(1):
             known = self._bearer(command.user) if command.token == "user" else {}
             headers = {**known, "Content-Type": "application/json"}
@@ -58,8 +62,9 @@ class AuthorityClient:
                 "POST", call.path, headers, purpose, call.body, step, writer, attempt, str(command.stream)
             )
             answer = await self._http.exchange(request)
-            is_last = command.key is None or self.progress.is_gone or time.monotonic() >= give_up_s
-            if answer.status is not None or is_last:
+            if command.key is None or self.progress.is_gone:
+                break
+            if time.monotonic() - began_s >= _resend_for_s(purpose, answer.status):
                 break
             await asyncio.sleep(_RESEND_PAUSES_S[min(attempt, len(_RESEND_PAUSES_S)) - 1])
         return self._noted(command, answer)
@@ -117,6 +122,14 @@ class AuthorityClient:
             token = self._secrets.command_token(user)
             self._tokens[user] = (now_s, token)
         return token
+
+
+def _resend_for_s(purpose: str, status: int | None) -> float:
+    """How long after the first attempt a command that was answered so is sent again."""
+    if status is None:
+        return RESEND_DEADLINE_S
+    put_off = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR_MIN
+    return SENTINEL_REFUSED_S if purpose == SENTINEL and put_off else 0.0
 
 
 async def await_position(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.drive.authority import AuthorityClient
+from harness.drive.authority import SENTINEL, AuthorityClient
 from harness.drive.calls import Accepted
 from harness.drive.relay import Due, RelayClient
 from harness.drive.subscriber import Subscriber
@@ -79,7 +79,7 @@ class Barriers:
 
     async def _sent(self, step: BarrierStep, authority: AuthorityClient, command: Command) -> Accepted | None:
         try:
-            return await authority.send(command, purpose="sentinel", step=step.index)
+            return await authority.send(command, purpose=SENTINEL, step=step.index)
         except LaneError:  # the run has no id here, so that nothing could be sent
             return None
 

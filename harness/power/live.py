@@ -82,7 +82,7 @@ def _on_wire(name: str, failure: FailureClass, effect: Effect = Effect.BLOCK) ->
 MUTANTS: tuple[Mutant, ...] = (
     _mutant("authority", "no_command_auth", (_COMMAND,), ("without-token",), *_AUTHORITY),
     _mutant("authority", "publish_latest", (_MISSING, _DUPLICATE), ("concurrent-writers",), *_AUTHORITY),
-    _mutant("authority", "skips_publication", (_MISSING,), ("single-run", "many-streams"), *_AUTHORITY, *_FEEDS),
+    _mutant("authority", "skips_publication", (_MISSING,), ("single-run",), *_AUTHORITY, *_FEEDS),
     _mutant("authority", "refusal_is_durable", (_COMMAND,), ("refused-by-limits",), *_AUTHORITY),
     _mutant("authority", "idempotency_ignores_body", (_COMMAND,), ("retry-and-conflict",), *_AUTHORITY),
     _mutant("authority", "state_before_key", (_COMMAND,), ("retry-and-conflict",), *_AUTHORITY),

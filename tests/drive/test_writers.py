@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,10 @@ class Heard:
     status: int = 200
     silent: int = 0
     """So many requests it hangs up on, without an answer."""
+    put_off: int = 0
+    """So many requests it answers with 429."""
+    anonymous: list[str] = field(default_factory=list)
+    """Commands that came without a token."""
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     commands: list[str] = field(default_factory=list)
@@ -41,6 +45,11 @@ class Heard:
             self.silent -= 1
             assert request.transport is not None
             request.transport.abort()
+        if "Authorization" not in request.headers:
+            self.anonymous.append(name)
+        if self.put_off:
+            self.put_off -= 1
+            return web.json_response({"error": "rate_limited"}, status=429)
         if name == self.held:
             await self.let_go.wait()
         self.answered.append(name)
@@ -253,3 +262,31 @@ def test_answer_is_an_answer_whatever_it_says(tape: Tape, tmp_path: Path, status
     told(tape, tmp_path, story, heard)
 
     assert ["w1"] == heard.commands
+
+
+@pytest.mark.parametrize(("purpose", "heard_times"), [("sentinel", 3), ("command", 1)])
+def test_sentinel_is_sent_again_while_it_is_put_off(tape: Tape, tmp_path: Path, purpose: str, heard_times: int) -> None:
+    """A barrier waits for its sentinel, so that a rate limit only delays it; a command is told off for good."""
+    heard = Heard(put_off=2)
+
+    async def story() -> None:
+        async with authority(tape, tmp_path, "shared", heard) as client:
+            await client.send(step("w", 1, key="k1").command, purpose=purpose, step=1)
+
+    run(story)
+
+    assert heard_times == len(heard.commands)
+
+
+def test_command_without_a_token_is_sent_without_one(tape: Tape, tmp_path: Path) -> None:
+    """Only the command that the plan wants anonymous is."""
+    heard = Heard()
+
+    async def story(writers: Writers) -> None:
+        writers.give(step("w", 1))
+        writers.give(replace(step("w", 2), command=replace(step("w", 2).command, token="none")))
+        await writers.drain()
+
+    told(tape, tmp_path, story, heard)
+
+    assert ["w2"] == heard.anonymous

@@ -19,6 +19,7 @@ NAMES = (
     "checkpoints.mirrored",
     "refused-by-limits.mirrored",
     "orderly-stop.mirrored",
+    "authority-restart.mirrored",
     "resume-everywhere.mirrored",
 )
 """Small ones that together have a place for every operator."""
