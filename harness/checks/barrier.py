@@ -72,7 +72,9 @@ def _missed(history: History, note: Mapping[str, Any]) -> Finding:
     number = seq if isinstance(seq, int) else None
     relay = "relay" in detail
     who = f"the feed of {side}" if relay else f"subscription {detail.get('subscription')}"
-    answers = Blame.feed_of(side) if relay else blame_of_event(history, stream, number or 0, side)
+    answers = blame_of_event(history, stream, number or 0, side)
+    if relay and answers is not Blame.AUTHORITY:
+        answers = Blame.feed_of(side)
     return Finding(
         check="barrier.bound",
         failure=FailureClass.SILENCE,

@@ -10,6 +10,7 @@
 | accepted, not logged | any | any | authority |
 | logged, not accepted or accepted elsewhere | any | any | authority |
 | the number given to several commands | any | any | authority |
+| logged x, never published | not fed, or late | any | authority |
 | neither accepted nor logged | x | – or x | the lane or lanes that made it up |
 | x in one subscription, other or absent in another | | | that lane |
 | the driver got x, the recording lacks it | | | harness |
@@ -38,6 +39,7 @@ class Culprit(Enum):
     NOBODY = "nobody"
     LANE = "lane"
     FEED = "feed"
+    AUTHORITY = "authority"
     HARNESS = "harness"
     UNDECIDED = "undecided"
 
@@ -53,9 +55,16 @@ _NONE = Fault(Culprit.NOBODY, None)
 
 
 def blame(history: History, address: int, side: Side) -> Blame:
-    """Who answers for what `side` shows at `address`; `side`'s lane where the event itself stands well everywhere."""
+    """Who answers for what `side` shows at `address`.
+
+    Where the event itself stands well everywhere that is `side`'s lane, or the authority that never published it: what
+    a lane has of such an event, it has late.
+    """
     found = _blame(history.standing, address, side) if address >= 0 else Blame.NOBODY
-    return Blame.of(side) if found is Blame.NOBODY else found
+    if found is not Blame.NOBODY:
+        return found
+    unpublished = address >= 0 and history.standing.sides[side].owned.unpublished[address]
+    return Blame.AUTHORITY if unpublished else Blame.of(side)
 
 
 def blame_of_event(history: History, stream: str, seq: int, side: Side) -> Blame:
@@ -74,6 +83,8 @@ def _blame(standing: Standing, address: int, side: Side) -> Blame:
     mine, theirs = _fault(own, address), _fault(other, address)
     if mine.culprit is Culprit.HARNESS:
         return Blame.HARNESS
+    if mine.culprit is Culprit.AUTHORITY:
+        return Blame.AUTHORITY
     if own.silent and other.silent:
         return Blame.FEED if {mine.culprit, theirs.culprit} == {Culprit.FEED} else Blame.BOTH
     if mine.culprit is not Culprit.NOBODY and mine == theirs and mine.culprit is not Culprit.UNDECIDED:
@@ -144,10 +155,14 @@ def _holder(one: SideStanding, address: int) -> Culprit:
 
 
 def _loser(one: SideStanding, address: int) -> Culprit:
-    """Who answers for an event that is not there: the lane, if it had it by its own content or its own word."""
+    """Who answers for an event that is not there: the lane, if it had it by its own content or its own word; the
+    authority, if it never published it.
+    """
     if not one.owned.read[address] or not one.is_known(address):
         return Culprit.UNDECIDED
-    return Culprit.LANE if one.was_given(address) else Culprit.FEED
+    if one.was_given(address):
+        return Culprit.LANE
+    return Culprit.AUTHORITY if one.owned.unpublished[address] else Culprit.FEED
 
 
 def _named(fault: Fault, side: Side) -> Blame:
@@ -156,6 +171,8 @@ def _named(fault: Fault, side: Side) -> Blame:
             return Blame.of(side)
         case Culprit.FEED:
             return Blame.feed_of(side)
+        case Culprit.AUTHORITY:
+            return Blame.AUTHORITY
         case Culprit.HARNESS:
             return Blame.HARNESS
         case Culprit.UNDECIDED:

@@ -26,13 +26,6 @@ def published(history: History) -> Iterator[Finding]:
             yield from _unlogged(history, authority)
 
 
-def _judged(history: History, authority: AuthorityHistory) -> Mask:
-    """By address: whether the event is logged, of a stream of the plan whose log was read."""
-    owned = authority.owned
-    planned = history.space.marked([code < len(history.plan_streams) for code in range(len(history.streams))])
-    return owned.read & owned.logged & planned
-
-
 def _published_at(authority: AuthorityHistory) -> tuple[I64, I64]:
     """Published rows of events that the log has, and the address of each."""
     rows = np.flatnonzero(authority.outbox.log_row >= 0)
@@ -40,9 +33,7 @@ def _published_at(authority: AuthorityHistory) -> tuple[I64, I64]:
 
 
 def _unpublished(history: History, authority: AuthorityHistory) -> Iterator[Finding]:
-    lacking = _judged(history, authority)
-    lacking[_published_at(authority)[1]] = False
-    words = "is in the log and never in the outbox"
+    words, lacking = "is in the log and never in the outbox", authority.owned.unpublished
     yield from authority_findings(history, authority, _CHECK, lacking, words, lost_at=Stage.NOT_PUBLISHED)
 
 

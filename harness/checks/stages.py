@@ -65,7 +65,7 @@ def stage(history: History, address: int, side: Side, passage: Passage | None = 
     if not shown and not own.is_known(address):
         return _CONTENT_UNREAD
     if not shown and not own.was_given(address):
-        return Stage.NOT_FED
+        return Stage.NOT_PUBLISHED if owned.unpublished[address] else Stage.NOT_FED
     loser = passage if passage is not None else _loser(history, address, side)
     return Stage.NOT_REPLAYED if loser is None else _by_phase(history, address, loser)
 

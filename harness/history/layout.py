@@ -121,7 +121,7 @@ def _authority(
     log, naming = found.logs[name], found.namings[name]
     read = frozenset(map(naming.plan_name, log.read))
     streams = Streams(known.streams, read, excused(found.plan, found.commands, name))
-    own = owned(claimed, log, held, space, streams, found.commands)
+    own = owned(claimed, log, found.outboxes[name], held, space, streams, found.commands)
     heads = {naming.plan_name(topic): head for topic, head in log.heads.items()}
     return AuthorityHistory(name, log, found.outboxes[name], held, own, read, heads, naming)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.history.addresses import I32, AddressSpace, Keys, Mask
 from harness.history.event_log import Log
+from harness.history.outbox import Outbox
 from harness.history.standing import Owned, flagged
 from harness.history.testimony import Testimony
 from harness.history.transcript import CommandRow
@@ -67,9 +68,15 @@ class Streams:
 
 
 def owned(
-    claimed: Claims, log: Log, held: Testimony, space: AddressSpace, streams: Streams, commands: Sequence[CommandRow]
+    claimed: Claims,
+    log: Log,
+    outbox: Outbox,
+    held: Testimony,
+    space: AddressSpace,
+    streams: Streams,
+    commands: Sequence[CommandRow],
 ) -> Owned:
-    """The flags of one authority, from what it answered (`claimed`) and what its log holds."""
+    """The flags of one authority, from what it answered (`claimed`), what its log holds, and what it published."""
     accepted_at = space.of(claimed.keys)
     maker, named = np.full(space.size, -1, np.int32), np.full(space.size, -1, np.int32)
     maker[accepted_at] = claimed.maker
@@ -80,7 +87,9 @@ def owned(
     contested = _contested(accepted_at, claimed, named)
     maker = np.where((maker < 0) | (contested & (named >= 0)), np.maximum(named, -1), maker)
     read = space.marked([name in streams.read for name in streams.names])
-    return Owned(read, logged, accepted, _unexcused(disowned, space, streams), contested, maker)
+    unpublished = logged & read & outbox.read
+    unpublished[held.address[outbox.log_row[outbox.log_row >= 0]]] = False
+    return Owned(read, logged, accepted, _unexcused(disowned, space, streams), contested, unpublished, maker)
 
 
 def _contested(accepted_at: I32, claimed: Claims, named: I32) -> Mask:

@@ -21,8 +21,9 @@ class Owned:
 
     `read` (the stream's log was read), `logged`, `accepted` (an answer says that a command made the event), `disowned`
     (logged, though no command was accepted that made it there), `contested` (the answers to several commands name it:
-    its number was given out again), `maker` int32: position in the transcript of the command that made the event,
-    -1 = none is known; of a contested one the command that the log names.
+    its number was given out again), `unpublished` (logged, and not in the authority's outbox, where that was read),
+    `maker` int32: position in the transcript of the command that made the event, -1 = none is known; of a contested one
+    the command that the log names.
     """
 
     read: Mask
@@ -30,6 +31,7 @@ class Owned:
     accepted: Mask
     disowned: Mask
     contested: Mask
+    unpublished: Mask
     maker: I32
 
     @property

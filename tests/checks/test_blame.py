@@ -44,6 +44,7 @@ def side_standing(shows: set[str], log: set[str], value: int) -> SideStanding:
         accepted=flag(log, "accepted"),
         disowned=flag(log, "disowned"),
         contested=flag(log, "contested"),
+        unpublished=flag(log, "unpublished"),
         maker=np.array([0], np.int32),
     )
     return SideStanding(
@@ -105,6 +106,22 @@ TABLE = {
     "otherwise, content not read, and had by its word": (Case({"other", "content unread", "had"}, GOOD), Blame.LEGACY),
     "nothing came over either side": (Case(MISSING | {"silent"}, {"content_same", "silent"}), Blame.BOTH),
     "nothing came, nothing was held": (Case({"lacking", "silent"}, {"lacking", "silent"}), Blame.FEED),
+    "never published, and there in the end": (
+        Case(GOOD, GOOD, {"read", "logged", "accepted", "unpublished"}),
+        Blame.AUTHORITY,
+    ),
+    "never published, and on neither lane": (
+        Case(MISSING_FED, MISSING_FED, {"read", "logged", "accepted", "unpublished"}),
+        Blame.AUTHORITY,
+    ),
+    "never published, and the other lane lacks it": (
+        Case(GOOD, MISSING_FED, {"read", "logged", "accepted", "unpublished"}),
+        Blame.AUTHORITY,
+    ),
+    "never published, and the lane had it all the same": (
+        Case(MISSING, GOOD, {"read", "logged", "accepted", "unpublished"}),
+        Blame.LEGACY,
+    ),
     "two logs differ": (Case(GOOD, GOOD, agreeing=False), Blame.AUTHORITY),
     "two logs differ, and a lane lost it": (Case(MISSING, GOOD, agreeing=False), Blame.LEGACY),
     "the other log alone has it": (Case({"same"}, GOOD, {"read"}, {"read", "logged", "accepted"}), Blame.AUTHORITY),
