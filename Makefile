@@ -7,7 +7,7 @@ ready := .venv/ready
 tox := $(python) -m tox run -e
 
 .DEFAULT_GOAL := help
-.PHONY: help parity test bench proto lock clean
+.PHONY: help parity prove test bench proto lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 16
@@ -15,6 +15,9 @@ help: ## show this list
 
 parity: $(ready) ## set up, then run the whole catalogue on embedded lanes and print the verdict
 	@$(tox) parity -- $(ARGS)
+
+prove: $(ready) ## set up, then plant every known fault on the newest run and show that each is found
+	@$(tox) prove -- $(ARGS)
 
 test: $(ready) ## set up, then run all lints and all tests
 	@$(tox) test -- $(ARGS)

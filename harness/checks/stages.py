@@ -34,6 +34,7 @@ class Stage(StrEnum):
     NOT_LOGGED = "accepted, not logged"
     NOT_PUBLISHED = "logged, not published"
     NOT_FED = "logged, not in the lane's own content (feed)"
+    FED_LATE = "logged, in the lane's own content only after the last barrier (feed)"
     NOT_REPLAYED = "in the lane, not replayed"
     NOT_LIVE = "replayed, not delivered live"
     BY_HARNESS = "delivered, lost by the harness"
@@ -65,7 +66,9 @@ def stage(history: History, address: int, side: Side, passage: Passage | None = 
     if not shown and not own.is_known(address):
         return _CONTENT_UNREAD
     if not shown and not own.was_given(address):
-        return Stage.NOT_PUBLISHED if owned.unpublished[address] else Stage.NOT_FED
+        if owned.unpublished[address]:
+            return Stage.NOT_PUBLISHED
+        return Stage.FED_LATE if own.fed_late[address] else Stage.NOT_FED
     loser = passage if passage is not None else _loser(history, address, side)
     return Stage.NOT_REPLAYED if loser is None else _by_phase(history, address, loser)
 

@@ -1,4 +1,5 @@
-"""What a lane says of events that its own content does not show any more: the floors and the heads that it names.
+"""What a lane says of events that its own content does not show any more: the floors and the heads that it names; and
+what its feed says of events that came to it too late.
 
 Numbers are dense, and a cursor's answer is a promise (contract, 3): a lane that names a floor had everything up to it
 and dropped it, one that names a head had everything up to that.
@@ -15,6 +16,7 @@ from harness.history.gathering import Gathered
 from harness.history.oracles import Oracles
 from harness.model.names import Side
 
+_REACHED, _MISSED = "barrier_reached", "barrier_missed"
 Word = tuple[int, int, int]
 """(stream code, floor, head) as a lane named them together."""
 
@@ -50,6 +52,20 @@ def reached(found: Gathered, known: Oracles, delivered: Mask, space: AddressSpac
         begin, end = space.interval(code, 0, SEQ_MAX)
         came = np.flatnonzero(delivered[begin:end])
         marks[begin : begin + int(came[-1]) + 1 if len(came) else begin] = True
+    return marks
+
+
+def fed_late(found: Gathered, known: Oracles, space: AddressSpace, side: Side) -> Mask:
+    """By address: whether the feed, by its own word, had not brought the event when the last barrier gave up."""
+    marks, codes = np.zeros(space.size, np.bool_), known.codes()
+    notes = [note for note in found.timeline if note["side"] == side.value and "relay" in note["detail"]]
+    waits = [note for note in notes if note["event"] in (_REACHED, _MISSED) and note["subject"].isdecimal()]
+    last = max((int(note["subject"]) for note in waits), default=0)
+    for note in waits:
+        stream, appended, seq = (note["detail"].get(name) for name in ("stream", "appended", "seq"))
+        if note["event"] == _MISSED and int(note["subject"]) == last and stream in codes and isinstance(seq, int):
+            begin, end = space.interval(codes[stream], appended if isinstance(appended, int) else 0, seq)
+            marks[begin:end] = True
     return marks
 
 

@@ -20,7 +20,7 @@ from harness.history.connections import NEVER_NS
 from harness.history.faults import planned_faults
 from harness.history.gathering import Gathered
 from harness.history.history import History, Phase, SideHistory
-from harness.history.lane_words import content_read, dropped, reached
+from harness.history.lane_words import content_read, dropped, fed_late, reached
 from harness.history.layout import Layout, layout
 from harness.history.normalisation import VOLATILE_STREAMS, rule_hits
 from harness.history.oracles import Oracles, content_oracle, delivered_oracle, log_oracle, oracles, oracles_of, places
@@ -211,6 +211,7 @@ def _side_standing(found: Gathered, known: Oracles, laid: Layout, one: SideHisto
         had=renumbered(one.reference, astray, (one.delivered, one.content), owned.logged)
         | dropped(found, known, laid.space, one.side)
         | (reached(found, known, (same | other) & owned.logged, laid.space, one.side) & ~read),
+        fed_late=fed_late(found, known, laid.space, one.side),
         silent=any(passage.subscribed.opened for passage in own) and not len(one.deliveries),
         unrecorded=unrecorded(own, one.heads, found.timeline, laid.space),
     )

@@ -64,18 +64,21 @@ class SideStanding:
     """The lane was given the event, though its content may not show it: it has it under another number, or names a
     floor at or above it, or, where its content was asked for and does not reach down to it, had come that far.
     """
+    fed_late: Mask
+    """The feed had not brought the event when the last barrier gave up waiting for it."""
     silent: bool
     """Subscriptions opened, and not one event came over any of them."""
     unrecorded: frozenset[int] = frozenset()
     """Addresses of the events that are lacking although the driver got them: lost by the harness."""
 
     def was_given(self, address: int) -> bool:
-        """Whether the lane had the event, by its own content or by its own word."""
-        return bool(self.content_same[address] or self.content_other[address] or self.had[address])
+        """Whether the lane had the event in time, by its own content or by its own word."""
+        given = self.content_same[address] or self.content_other[address] or self.had[address]
+        return bool(given and not self.fed_late[address])
 
     def is_known(self, address: int) -> bool:
         """Whether anybody can say that the lane had the event, or that it had not."""
-        return bool(self.content_read[address]) or self.was_given(address)
+        return bool(self.content_read[address] or self.fed_late[address]) or self.was_given(address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def side_standing(shows: set[str], log: set[str], value: int) -> SideStanding:
         value=np.array([value], np.int32),
         content_value=np.array([value], np.int32),
         had=flag(shows, "had"),
+        fed_late=flag(shows, "fed late"),
         silent="silent" in shows,
     )
 
@@ -106,6 +107,7 @@ TABLE = {
     "otherwise, content not read, and had by its word": (Case({"other", "content unread", "had"}, GOOD), Blame.LEGACY),
     "nothing came over either side": (Case(MISSING | {"silent"}, {"content_same", "silent"}), Blame.BOTH),
     "nothing came, nothing was held": (Case({"lacking", "silent"}, {"lacking", "silent"}), Blame.FEED),
+    "brought to the lane only after the last barrier": (Case(MISSING | {"fed late"}, GOOD), Blame.LEGACY_FEED),
     "never published, and there in the end": (
         Case(GOOD, GOOD, {"read", "logged", "accepted", "unpublished"}),
         Blame.AUTHORITY,

@@ -152,3 +152,36 @@ def test_head_counts_for_nothing_where_content_was_not_asked_for(tmp_path: Path)
     content_unread(world)
 
     assert [1, 2, 3, 4] == had(world, tmp_path, Side.LEGACY)
+
+
+def fed_late(world: World, directory: Path, side: Side) -> list[int]:
+    """The numbers of the run that the feed of a side had not brought when the last barrier gave up."""
+    found = load_history(world.write(directory / "recording"))
+    marked = np.flatnonzero(found.standing.sides[side].fed_late)
+    return [seq for stream, seq in map(found.key, marked.tolist()) if stream == "run:r1"]
+
+
+def missed_by_the_feed(world: World, side: Side, barrier: str, appended: int | None, seq: int) -> None:
+    said = {"relay": f"relay/{side}", "stream": "run:r1", "seq": seq, "appended": appended}
+    world.note("barrier_missed", barrier, side, **said)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("appended", "late"), [(5, [6, 7]), (None, [1, 2, 3, 4, 5, 6, 7]), (7, [])])
+def test_feed_that_came_after_the_last_barrier_is_late(
+    tmp_path: Path, side: Side, appended: int | None, late: list[int]
+) -> None:
+    """What a relay had not appended when the last barrier ended was not there to be delivered."""
+    world = World.played(run_plan())
+    missed_by_the_feed(world, side, "9", appended, 7)
+
+    assert late == fed_late(world, tmp_path, side)
+
+
+def test_feed_that_caught_up_by_the_last_barrier_is_not_late(tmp_path: Path) -> None:
+    """An earlier barrier that was missed says nothing about what was there in the end."""
+    world = World.played(run_plan())
+    missed_by_the_feed(world, Side.TARGET, "8", 2, 7)
+    world.note("barrier_reached", "9", Side.TARGET, relay="relay/target", streams=1)
+
+    assert [] == fed_late(world, tmp_path, Side.TARGET)
