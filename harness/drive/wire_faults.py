@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.faults.wire import WireProxy
@@ -63,16 +63,14 @@ class WireFaults:
 async def wire_proxies(plan: Plan, deployment: Deployment) -> AsyncIterator[Mapping[Side, WireProxy]]:
     """A running proxy in front of each lane whose wire `plan` breaks; all have stopped afterwards."""
     proxies: dict[Side, WireProxy] = {}
-    try:
+    async with AsyncExitStack() as stack:
         for side in SIDES:
             if _faults(plan, side):
                 lane = deployment.lane(side)
                 proxies[side] = WireProxy(side, lane.url, lane.dialect)
+                stack.push_async_callback(proxies[side].stop)
                 await proxies[side].start()
         yield proxies
-    finally:
-        for proxy in proxies.values():
-            await proxy.stop()
 
 
 def _faults(plan: Plan, side: Side) -> list[Fault]:
