@@ -1,5 +1,7 @@
 """The run behind `pytest scenarios`: every process may record into it, the controller judges it once."""
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from harness import session
@@ -8,6 +10,7 @@ from harness.catalogue.expansion import expand
 from harness.catalogue.source import read_source
 from harness.judge.verdict import judge_recording
 from harness.lanes.needs import unmet_needs
+from harness.lanes.profile import Profile
 from harness.model.errors import ExitCode, ParityError
 from harness.model.finding import Grade
 from harness.model.names import Topology
@@ -47,7 +50,11 @@ class Gate:
 
     def unmet_needs(self, plan: Plan) -> str:
         """What the chosen profiles lack for `plan`, as one sentence; empty when they lack nothing."""
-        return "; ".join(unmet_needs(plan, self._profiles.loaded()))
+        return "; ".join(unmet_needs(plan, self._loaded_profiles))
+
+    @cached_property
+    def _loaded_profiles(self) -> Mapping[str, Profile]:
+        return self._profiles.loaded()
 
     def record(self, plan: Plan) -> None:
         """Record a plan, over lanes that are kept for the next one."""

@@ -28,7 +28,6 @@ class LiveProof:
     """One mutant and what came of it. `problem` is empty when the declared effect came out."""
 
     mutant: Mutant
-    judgement: Judgement | None
     problem: str
     seconds: float
 
@@ -59,12 +58,10 @@ def prove_live(directory: Path, mutants: Sequence[Mutant], say: Progress) -> Ite
         began_s = time.monotonic()
         place = directory / re.sub(r"[^a-z0-9]+", "-", mutant.title)
         try:
-            judgement = _judgement(place, mutant)
+            problem = effect_problem(mutant.declared, _SILENT, _judgement(place, mutant))
         except LaneError as error:
-            yield LiveProof(mutant, None, str(error), time.monotonic() - began_s)
-            continue
-        problem = effect_problem(mutant.declared, _SILENT, judgement)
-        yield LiveProof(mutant, judgement, problem, time.monotonic() - began_s)
+            problem = str(error)
+        yield LiveProof(mutant, problem, time.monotonic() - began_s)
 
 
 def _judgement(place: Path, mutant: Mutant) -> Judgement:

@@ -15,7 +15,7 @@ from harness.checks.positions import UNEQUAL_WINDOWS
 from harness.checks.retention import Retention
 from harness.history.connections import Connection
 from harness.history.coverage import SEQ_MAX
-from harness.history.history import History
+from harness.history.history import History, SideHistory
 from harness.history.names import TOPIC_DIALECT
 from harness.history.passages import Passage
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef, Seen
@@ -66,6 +66,7 @@ class _Answers:
         self.retention = Retention(history)
         self._disturbance = Disturbance(history)
         self._snapshots = {side: history.snapshots(side) for side in SIDES}
+        self._below = {side: _lowest_below(history.sides[side]) for side in SIDES}
 
     def of(self, passage: Passage) -> Answer | None:
         """The answer to the cursor that a subscription asked for first; None where nothing was answered, or a fault of
@@ -91,7 +92,7 @@ class _Answers:
         return (None, None) if row is None else (int(heads.floor[row]), int(heads.head[row]))
 
     def _kind(self, passage: Passage, connection: Connection, floor: int | None) -> tuple[Kind, int | None]:
-        below = self._below(connection)
+        below = self._below[connection.asked.side].get(connection.asked.id)
         if below is not None:
             return Kind.OLD_EVENTS, below
         if connection.stale and not self.retention.delivered(connection, connection.stale[0][0]):
@@ -104,13 +105,16 @@ class _Answers:
             return Kind.SILENT, None
         return Kind.SERVED, self.history.key(int(passage.addresses[0]))[1]
 
-    def _below(self, connection: Connection) -> int | None:
-        """The lowest number at or below the cursor that came over a connection."""
-        one = self.history.sides[connection.asked.side]
-        deliveries = one.deliveries
-        strays = np.flatnonzero(deliveries.below & ~deliveries.foreign)
-        own = strays[deliveries.connection[strays] == connection.asked.id]
-        return int(one.delivered.held.rows.seq[own].min()) if len(own) else None
+
+def _lowest_below(one: SideHistory) -> dict[int, int]:
+    """By connection: the lowest number at or below the cursor that came over it."""
+    deliveries = one.deliveries
+    strays = np.flatnonzero(deliveries.below & ~deliveries.foreign)
+    numbers, seqs = deliveries.connection[strays].tolist(), one.delivered.held.rows.seq[strays].tolist()
+    lowest: dict[int, int] = {}
+    for number, seq in zip(numbers, seqs, strict=True):
+        lowest[number] = min(seq, lowest.get(number, seq))
+    return lowest
 
 
 def same_answers(history: History) -> Iterator[Finding]:

@@ -13,8 +13,7 @@ from harness.history.history import History
 from harness.history.passages import Passage
 from harness.model.finding import Blame, FailureClass, Finding
 from harness.model.names import Side
-
-MISSED = "barrier_missed"
+from harness.model.timeline import BARRIER_MISSED, BARRIER_REACHED
 
 
 def end_reached(history: History) -> Iterator[Finding]:
@@ -62,7 +61,7 @@ def _last(history: History, passage: Passage) -> int:
 def bounds_kept(history: History) -> Iterator[Finding]:
     """Every wait of a barrier that outlasted its bound, as the driver noted it: a bound that passes is a finding."""
     for note in history.timeline:
-        if note["event"] == MISSED and note["side"] in list(Side):
+        if note["event"] == BARRIER_MISSED and note["side"] in list(Side):
             yield _missed(history, note)
 
 
@@ -93,7 +92,7 @@ def _ended(history: History) -> int:
 
 
 def _waits(history: History) -> int:
-    return sum(note["event"] in (MISSED, "barrier_reached") for note in history.timeline)
+    return sum(note["event"] in (BARRIER_MISSED, BARRIER_REACHED) for note in history.timeline)
 
 
 CHECKS = (

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.checks.blame import blame_of_event
 from harness.checks.check import Check
+from harness.checks.cursor_law import floor_of
 from harness.checks.places import frames
 from harness.history.addresses import I32
 from harness.history.history import History, SideHistory
@@ -170,7 +171,7 @@ def lawful_floors(history: History) -> Iterator[Finding]:
 def _needed_floor(history: History, position: ReadPosition) -> int | None:
     """The floor that the declared window demands; None where no window is declared."""
     window = history.sides[position.side].retention_events
-    return None if window is None else max((position.head or 0) - window, 0)
+    return None if window is None else floor_of(position.head or 0, window)
 
 
 def _floor_blame(history: History, legacy: ReadPosition, target: ReadPosition) -> Blame:

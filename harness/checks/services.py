@@ -8,8 +8,8 @@ from harness.checks.check import Check
 from harness.history.history import History
 from harness.model.finding import Blame, FailureClass, Finding, Seen
 from harness.model.names import SIDES, Side
+from harness.model.timeline import SERVICE_DIED, SERVICE_READY
 
-DIED = "service_died"
 _ENDING = ("kill", "stop")
 
 
@@ -20,7 +20,7 @@ def alive(history: History) -> Iterator[Finding]:
     meanwhile is found.
     """
     for note in history.timeline:
-        if note["event"] != DIED or _planned(history, note):
+        if note["event"] != SERVICE_DIED or _planned(history, note):
             continue
         subject = str(note["subject"])
         role, _, seat = subject.partition("/")
@@ -58,6 +58,6 @@ CHECKS = (
         "a service that was ready stays until it is stopped",
         ("INV-08",),
         alive,
-        lambda history: sum(note["event"] == "service_ready" for note in history.timeline),
+        lambda history: sum(note["event"] == SERVICE_READY for note in history.timeline),
     ),
 )

@@ -15,9 +15,10 @@ from harness.history.names import TOPIC_DIALECT
 from harness.history.subscribed import Subscribed
 from harness.model.finding import Blame, FailureClass, Finding, FrameRef, Seen
 from harness.model.plan import SubscribeStep
+from harness.model.timeline import SUBSCRIPTION_CLOSED
 from harness.wire.events import Stale
 
-CLOSED, GAVE_UP = "subscription_closed", "rebootstrap_max"
+GAVE_UP = "rebootstrap_max"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _in_vain(history: History, one: Subscribed) -> int:
 
 
 def _gave_up(event: str, detail: object) -> bool:
-    return event == CLOSED and isinstance(detail, dict) and detail.get("reason") == GAVE_UP
+    return event == SUBSCRIPTION_CLOSED and isinstance(detail, dict) and detail.get("reason") == GAVE_UP
 
 
 def _offered_in_vain(one: Subscribed) -> Connection | None:

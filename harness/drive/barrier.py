@@ -14,6 +14,7 @@ from harness.lanes.deployment import Deployment
 from harness.model.errors import LaneError, ProtocolError
 from harness.model.names import SIDES, Side, StreamKey
 from harness.model.plan import BarrierStep, Command, CommandStep, Plan
+from harness.model.timeline import BARRIER_MISSED, BARRIER_REACHED
 from harness.recording.recorder import Recorder
 from harness.wire.log_rows import log_events
 
@@ -69,7 +70,7 @@ class Barriers:
             else:
                 self.missed = True
                 facts = {"authority": authority.name, "stream": str(command.stream), "seq": None}
-                self.recorder.event("barrier_missed", str(step.number), authority.side, **facts)
+                self.recorder.event(BARRIER_MISSED, str(step.number), authority.side, **facts)
         for stream in step.streams:
             if StreamKey.parse(stream).kind == "fleet":
                 sentinels |= await self._fleet_sentinel(step, authority, stream, command_ids)
@@ -126,7 +127,7 @@ class Barriers:
         return not overdue
 
     def _note(self, step: BarrierStep, side: Side, reached: bool, facts: Mapping[str, object]) -> None:
-        self.recorder.event("barrier_reached" if reached else "barrier_missed", str(step.number), side, **facts)
+        self.recorder.event(BARRIER_REACHED if reached else BARRIER_MISSED, str(step.number), side, **facts)
 
 
 def _sentinel_commands(plan: Plan, step: BarrierStep) -> Iterator[Command]:

@@ -15,6 +15,7 @@ from harness.lanes.deployment import LaneHandle
 from harness.lanes.secrets import RunSecrets
 from harness.model.errors import ProtocolError
 from harness.model.plan import Policy
+from harness.model.timeline import SUBSCRIPTION_CLOSED
 from harness.recording.recorder import Recorder
 from harness.wire.events import Batch, Event, Opened, Refused, Stale
 
@@ -126,7 +127,7 @@ class Subscriber:
             self._goal_met.set()
             progress = {"applied": self.applied, "seen": self.seen, "attempts": attempt}
             said = {"subscriber": self.ask.reader.name, "stream": str(self.ask.reader.stream), "reason": self.ended}
-            self._recorder.event("subscription_closed", self.name, self.side, **said, **progress)
+            self._recorder.event(SUBSCRIPTION_CLOSED, self.name, self.side, **said, **progress)
 
     async def close(self, reason: str) -> None:
         """Closes the connection (1000) and waits for the end; a subscriber that does not end in time is cancelled."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.history.lives import READY
 from harness.model.names import Side
 from harness.model.plan import Setting
+from harness.model.timeline import SERVICE_READY
 
 BUDGET = "replay_budget_events"
 
@@ -24,7 +24,9 @@ class Declared:
 
 def declared(timeline: Iterable[Mapping[str, Any]], settings: Iterable[Setting], side: Side) -> Declared:
     """What the lane of `side` announced last, less what a setting of the plan says otherwise."""
-    announced = [note["detail"] for note in timeline if note["event"] == READY and note["subject"] == f"lane/{side}"]
+    announced = [
+        note["detail"] for note in timeline if note["event"] == SERVICE_READY and note["subject"] == f"lane/{side}"
+    ]
     facts: Mapping[str, Any] = announced[-1] if announced else {}
     given = {one.knob: one.value for one in settings if one.seat == side.value}
     codes = facts.get("close_codes")

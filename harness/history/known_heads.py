@@ -13,8 +13,7 @@ from harness.history.history import History, SideHistory
 from harness.history.lives import Life, life_at, lives
 from harness.history.positions import ReadPosition
 from harness.model.names import SIDES, Side
-
-REACHED = "barrier_reached"
+from harness.model.timeline import BARRIER_REACHED
 
 Steps = tuple[I64, U64]
 """Instants, ascending, and the highest number of all that had happened by each."""
@@ -167,7 +166,7 @@ def _beside_of(one: SideHistory) -> Callable[[int], tuple[I64, U64]]:
 
 
 def _feed_reached(note: Mapping[str, Any], side: Side) -> bool:
-    return note["event"] == REACHED and note["side"] == side.value and "relay" in note["detail"]
+    return note["event"] == BARRIER_REACHED and note["side"] == side.value and "relay" in note["detail"]
 
 
 def rows_by_code(codes: I32) -> Callable[[int], I32]:

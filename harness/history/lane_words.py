@@ -15,8 +15,8 @@ from harness.history.coverage import SEQ_MAX, permitted_floor
 from harness.history.gathering import Gathered
 from harness.history.oracles import Oracles
 from harness.model.names import Side
+from harness.model.timeline import BARRIER_MISSED, BARRIER_REACHED
 
-_REACHED, _MISSED = "barrier_reached", "barrier_missed"
 Word = tuple[int, int, int]
 """(stream code, floor, head) as a lane named them together."""
 
@@ -59,11 +59,12 @@ def fed_late(found: Gathered, known: Oracles, space: AddressSpace, side: Side) -
     """By address: whether the feed, by its own word, had not brought the event when the last barrier gave up."""
     marks, codes = np.zeros(space.size, np.bool_), known.codes()
     notes = [note for note in found.timeline if note["side"] == side.value and "relay" in note["detail"]]
-    waits = [note for note in notes if note["event"] in (_REACHED, _MISSED) and note["subject"].isdecimal()]
+    waits = [note for note in notes if note["event"] in (BARRIER_REACHED, BARRIER_MISSED)]
+    waits = [note for note in waits if note["subject"].isdecimal()]
     last = max((int(note["subject"]) for note in waits), default=0)
-    for note in waits:
+    for note in (one for one in waits if one["event"] == BARRIER_MISSED and int(one["subject"]) == last):
         stream, appended, seq = (note["detail"].get(name) for name in ("stream", "appended", "seq"))
-        if note["event"] == _MISSED and int(note["subject"]) == last and stream in codes and isinstance(seq, int):
+        if stream in codes and isinstance(seq, int):
             begin, end = space.interval(codes[stream], appended if isinstance(appended, int) else 0, seq)
             marks[begin:end] = True
     return marks

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.history.connections import NEVER_NS
-from harness.model.timeline import FAULT
+from harness.model.timeline import FAULT, SERVICE_DIED, SERVICE_READY, SERVICE_STOPPED
 
 NEVER = NEVER_NS
 """An ordinal after everything."""
 
-READY, PUBLISHED = "service_ready", "published"
-_ENDINGS = ("service_died", "service_stopped", "interrupted")
+PUBLISHED = "published"
+_ENDINGS = (SERVICE_DIED, SERVICE_STOPPED, "interrupted")
 _RENEWALS = ("cleared", "republished")
 _FATAL = ("kill", "stop")
 
@@ -38,7 +38,7 @@ def lives(timeline: Iterable[Mapping[str, Any]], subject: str) -> tuple[Life, ..
         boot_id = str(note["detail"].get("boot_id") or "")
         renewed = note["event"] in _RENEWALS or (note["event"] == PUBLISHED and published)
         published = published or note["event"] == PUBLISHED
-        announced = note["event"] == READY and not _goes_on(found, boot_id)
+        announced = note["event"] == SERVICE_READY and not _goes_on(found, boot_id)
         if found and found[-1].end == NEVER and (announced or renewed or _ends(note)):
             found[-1] = replace(found[-1], end=note["ordinal"])
         if announced or renewed:

@@ -8,11 +8,10 @@ import numpy as np
 from harness.history.addresses import I32, AddressSpace, Mask
 from harness.history.columns import Misfit
 from harness.history.comparison import Compared
+from harness.history.coverage import SEQ_MAX
 from harness.history.passages import Passage
 from harness.history.testimony import Reference, Testimony
 from harness.model.names import Side
-
-SEQ_MAX = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)

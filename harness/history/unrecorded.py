@@ -13,8 +13,7 @@ import numpy as np
 from harness.history.addresses import AddressSpace
 from harness.history.passages import Passage
 from harness.history.positions import HeadColumns
-
-_CLOSED, _REACHED = "subscription_closed", "barrier_reached"
+from harness.model.timeline import BARRIER_REACHED, SUBSCRIPTION_CLOSED
 
 
 @dataclass(slots=True)
@@ -48,11 +47,11 @@ def _accounts(timeline: Iterable[Mapping[str, Any]]) -> dict[str, _Account]:
     found: dict[str, _Account] = {}
     for note in timeline:
         detail = note["detail"]
-        if note["event"] == _CLOSED:
+        if note["event"] == SUBSCRIPTION_CLOSED:
             account = found.setdefault(str(note["subject"]), _Account())
             account.applied = max(account.applied, _number(detail.get("applied")))
             account.seen.add(_number(detail.get("seen")))
-        elif note["event"] == _REACHED and "subscription" in detail:
+        elif note["event"] == BARRIER_REACHED and "subscription" in detail:
             found.setdefault(str(detail["subscription"]), _Account()).seen.add(_number(detail.get("last_seq")))
     return found
 

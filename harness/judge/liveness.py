@@ -6,8 +6,7 @@ from harness.history.faults import PlannedFault
 from harness.history.history import History
 from harness.model.names import SIDES
 from harness.model.plan import BarrierStep, UnsubscribeStep
-
-_REACHED, _MISSED = "barrier_reached", "barrier_missed"
+from harness.model.timeline import BARRIER_MISSED, BARRIER_REACHED
 
 
 def live_after(history: History, fault: PlannedFault) -> bool:
@@ -18,9 +17,9 @@ def live_after(history: History, fault: PlannedFault) -> bool:
 
 def _reached_by_all(history: History, barrier: BarrierStep) -> bool:
     own = [note for note in history.timeline if str(note["subject"]) == str(barrier.number)]
-    if any(note["event"] == _MISSED for note in own):
+    if any(note["event"] == BARRIER_MISSED for note in own):
         return False
-    details = [note["detail"] for note in own if note["event"] == _REACHED]
+    details = [note["detail"] for note in own if note["event"] == BARRIER_REACHED]
     reached = {str(detail.get("subscription") or detail.get("relay") or "") for detail in details}
     return reached.issuperset(_waited_for(history, barrier))
 

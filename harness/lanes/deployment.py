@@ -27,6 +27,7 @@ from harness.lanes.profile import AUTHORITY_HTTP, SPACETIME_V1_JSON, Profile
 from harness.lanes.secrets import OWNER_SUBJECT, RunSecrets
 from harness.model.errors import LaneError, UsageError
 from harness.model.names import SIDES, Side, Topology
+from harness.model.timeline import SERVICE_DIED, SERVICE_READY, SERVICE_STOPPED
 
 _PUBLISH_DEADLINE_S = 10.0
 _HEALTH_PATHS = {SPACETIME_V1_JSON: "/v1/ping"}
@@ -253,7 +254,7 @@ class Deployment:
     async def _taken_down(self, service: Service, ending: Coroutine[Any, Any, int | None]) -> int | None:
         exit_code = await ending
         service.reserve_port()
-        self._say("service_stopped", service.subject, exit_code=exit_code)
+        self._say(SERVICE_STOPPED, service.subject, exit_code=exit_code)
         return exit_code
 
     async def _stop_service(self, service: Service) -> None:
@@ -261,15 +262,15 @@ class Deployment:
         exit_code = await service.stop()
         service.release_port()
         if stopped_now:
-            self._say("service_stopped", service.subject, exit_code=exit_code)
+            self._say(SERVICE_STOPPED, service.subject, exit_code=exit_code)
 
     def _announce(self, service: Service) -> None:
         ready, facts = service.ready, self._facts[service.subject]
         said = {"url": ready.url, "pid": ready.pid, "boot_id": ready.boot_id, "version": ready.version}
-        self._say("service_ready", service.subject, **said, banner=ready.banner, **facts)
+        self._say(SERVICE_READY, service.subject, **said, banner=ready.banner, **facts)
 
     def _died(self, subject: str, exit_code: int, log_tail: str) -> None:
-        self._say("service_died", subject, exit_code=exit_code, log_tail=log_tail)
+        self._say(SERVICE_DIED, subject, exit_code=exit_code, log_tail=log_tail)
 
     def _say(self, event: str, subject: str, **detail: Any) -> None:
         if self._on_event is not None:

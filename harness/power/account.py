@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from harness.model.timeline import BARRIER_REACHED, SUBSCRIPTION_CLOSED
+
 _COUNTS = frozenset({"applied", "seen", "last_seq"})
-_EVENTS = ("subscription_closed", "barrier_reached")
+_EVENTS = (SUBSCRIPTION_CLOSED, BARRIER_REACHED)
 
 
 def uncounted(timeline: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from random import Random
 
 from harness.model.finding import FailureClass
 from harness.model.names import SIDES, Side, Topology
-from harness.model.timeline import FAULT, HEALED
+from harness.model.timeline import FAULT, HEALED, SERVICE_READY
 from harness.power import cuts
 from harness.power.operator import Operator, Seat, block
 from harness.power.packing import Envelope, Packet, Row, compact, parsed
@@ -177,7 +177,7 @@ def _restarts(tape: Tape) -> Iterator[tuple[str, int]]:
     """Each authority that began a second life, and when, monotonic ns."""
     lives: set[str] = set()
     for note in tape.rows["timeline"]:
-        if note["event"] == "service_ready" and note["subject"].startswith("authority/"):
+        if note["event"] == SERVICE_READY and note["subject"].startswith("authority/"):
             if note["subject"] in lives:
                 yield note["subject"], note["at_ns"]
             lives.add(note["subject"])

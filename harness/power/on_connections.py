@@ -7,6 +7,7 @@ from random import Random
 
 from harness.model.finding import Blame, FailureClass
 from harness.model.names import SIDES, Side
+from harness.model.timeline import BARRIER_MISSED, SERVICE_DIED, SERVICE_READY
 from harness.power import cuts
 from harness.power.on_cursors import ERROR, HELLO, STALE_FRAME
 from harness.power.operator import Effect, Operator, Seat, block
@@ -116,7 +117,7 @@ def lose_in_harness(tape: Tape, side: Side, draw: Random) -> bool:
 
 def service_dies(tape: Tape, side: Side, _: Random) -> bool:
     """A lane dies, and nothing in the plan made it."""
-    tape.note("service_died", f"lane/{side}", side, exit_code=-11, log_tail="")
+    tape.note(SERVICE_DIED, f"lane/{side}", side, exit_code=-11, log_tail="")
     return True
 
 
@@ -129,7 +130,7 @@ def barrier_passes(tape: Tape, side: Side, draw: Random) -> bool:
     seq = max(envelope.seq for _, envelope in track.placed())
     subscription = f"{track.connection['step']}/{side}"
     detail = {"subscription": subscription, "stream": track.connection["stream"], "seq": seq}
-    tape.note("barrier_missed", str(step.number), side, **detail)
+    tape.note(BARRIER_MISSED, str(step.number), side, **detail)
     return True
 
 
@@ -173,7 +174,7 @@ def head_lost_after_restart(tape: Tape, side: Side, draw: Random) -> bool:
 def _last_birth(tape: Tape, side: Side) -> int | None:
     """Where the lane's last life begins, if it is not its first one."""
     notes = [note for note in tape.rows["timeline"] if note["subject"] == f"lane/{side}"]
-    ready = [(note["ordinal"], _boot(note)) for note in notes if note["event"] == "service_ready"]
+    ready = [(note["ordinal"], _boot(note)) for note in notes if note["event"] == SERVICE_READY]
     return ready[-1][0] if len({boot for _, boot in ready}) > 1 else None
 
 

@@ -4,6 +4,7 @@ from random import Random
 
 from harness.model.finding import Blame, FailureClass
 from harness.model.names import SIDES, Side
+from harness.model.timeline import SERVICE_READY
 from harness.power import cuts
 from harness.power.operator import Operator, Seat, block
 from harness.power.reports_of_heads import (
@@ -93,7 +94,7 @@ def _restarted_between(tape: Tape, side: Side, before: HeadReport, after: HeadRe
 
 
 def _birth(note: dict[str, object], side: Side) -> bool:
-    return note["event"] == "service_ready" and note["subject"] == f"lane/{side}"
+    return note["event"] == SERVICE_READY and note["subject"] == f"lane/{side}"
 
 
 def head_goes_back_beside_events(tape: Tape, side: Side, draw: Random) -> bool:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from harness.model.errors import FormatError
 from harness.model.names import Topology
+from harness.model.timeline import SERVICE_READY
 from harness.recording.tables import SEALED_TABLES
 
 FORMAT = "lane-parity/recording/1"
@@ -124,7 +125,7 @@ def identities(timeline: pa.Table) -> tuple[Mapping[str, Any], ...]:
             "side": row["side"],
         }
         for row in rows
-        if row["event"] == "service_ready"
+        if row["event"] == SERVICE_READY
     )
 
 

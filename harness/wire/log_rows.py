@@ -5,19 +5,11 @@ from typing import NamedTuple
 
 from harness.model.errors import FormatError, ProtocolError
 from harness.wire.json_members import UINT64_MAX, members_at, next_in, string, uint64
-from harness.wire.json_slices import SCAN_FAILURES, SPACE, scan, utf8
-from harness.wire.pages import page_of
+from harness.wire.json_slices import SPACE, utf8
+from harness.wire.pages import COLON, COMMA, NUMBER, PLAIN, ROW_END, page_of, plain_row
 
-_PLAIN = r'"([^"\\\x00-\x1f]*+)"'
-_COLON = rf"{SPACE}:{SPACE}"
-_COMMA = rf"{SPACE},{SPACE}"
-_ROW_HEAD = re.compile(
-    rf'\{{{SPACE}"seq"{_COLON}(0|[1-9][0-9]{{0,19}}){_COMMA}"kind"{_COLON}{_PLAIN}{_COMMA}"payload"{_COLON}'
-)
-_ROW_TAIL = re.compile(
-    rf'{_COMMA}"published_at"{_COLON}{_PLAIN}{_COMMA}"command_id"{_COLON}(?:{_PLAIN}|null)'
-    rf"{SPACE}\}}{SPACE}([,\]]){SPACE}"
-)
+_ROW_HEAD = re.compile(rf'\{{{SPACE}"seq"{COLON}{NUMBER}{COMMA}"kind"{COLON}{PLAIN}{COMMA}"payload"{COLON}')
+_ROW_TAIL = re.compile(rf'{COMMA}"published_at"{COLON}{PLAIN}{COMMA}"command_id"{COLON}(?:{PLAIN}|null){ROW_END}')
 _MEMBERS = ("stream", "head_seq")
 
 
@@ -61,21 +53,15 @@ def _row(text: str, at: int) -> tuple[LogRow, int, bool]:
 
 def _plain_row(text: str, at: int) -> tuple[LogRow, int, bool] | None:
     """The row at `at` in the authority's own member order, else None; then as `next_in` steps on."""
-    head = _ROW_HEAD.match(text, at)
-    if head is None:
+    found = plain_row(text, at, _ROW_HEAD, _ROW_TAIL)
+    if found is None:
         return None
-    start = head.end()
-    try:
-        end = scan(text, start)[1]
-    except SCAN_FAILURES:
-        return None
-    tail = _ROW_TAIL.match(text, end)
+    head, body, tail = found
     seq = int(head[1])
-    if tail is None or seq > UINT64_MAX:
+    if seq > UINT64_MAX:
         return None
     published_at, command_id, following = tail.groups()
-    row = LogRow(seq, head[2], published_at, text[start:end].encode(), command_id)
-    return row, tail.end(), following == ","
+    return LogRow(seq, head[2], published_at, body, command_id), tail.end(), following == ","
 
 
 def _any_row(text: str, at: int) -> tuple[LogRow, int, bool]:

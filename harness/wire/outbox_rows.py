@@ -5,20 +5,16 @@ from typing import NamedTuple
 
 from harness.model.errors import FormatError, ProtocolError
 from harness.wire.json_members import UINT64_MAX, members_at, next_in, uint64
-from harness.wire.json_slices import SCAN_FAILURES, SPACE, scan, utf8
-from harness.wire.pages import page_of
+from harness.wire.json_slices import SPACE, utf8
+from harness.wire.pages import COLON, COMMA, NUMBER, PLAIN, ROW_END, page_of, plain_row
 
-_PLAIN = r'"([^"\\\x00-\x1f]*+)"'
-_COLON = rf"{SPACE}:{SPACE}"
-_COMMA = rf"{SPACE},{SPACE}"
-_NUMBER = r"(0|[1-9][0-9]{0,19})"
 _ROW_HEAD = re.compile(
-    rf'\{{{SPACE}"ordinal"{_COLON}{_NUMBER}{_COMMA}"topic"{_COLON}{_PLAIN}{_COMMA}"sequence"{_COLON}{_NUMBER}{_COMMA}'
-    rf'"kind"{_COLON}{_PLAIN}{_COMMA}"payload"{_COLON}'
+    rf'\{{{SPACE}"ordinal"{COLON}{NUMBER}{COMMA}"topic"{COLON}{PLAIN}{COMMA}"sequence"{COLON}{NUMBER}{COMMA}'
+    rf'"kind"{COLON}{PLAIN}{COMMA}"payload"{COLON}'
 )
 _ROW_TAIL = re.compile(
-    rf'{_COMMA}"published_at"{_COLON}{_PLAIN}{_COMMA}"owner_user_id"{_COLON}(?:{_NUMBER}|null){_COMMA}'
-    rf'"command_id"{_COLON}(?:{_PLAIN}|null){SPACE}\}}{SPACE}([,\]]){SPACE}'
+    rf'{COMMA}"published_at"{COLON}{PLAIN}{COMMA}"owner_user_id"{COLON}(?:{NUMBER}|null){COMMA}'
+    rf'"command_id"{COLON}(?:{PLAIN}|null){ROW_END}'
 )
 _MEMBERS = ("boot_id", "head_ordinal")
 
@@ -58,20 +54,14 @@ def _row(text: str, at: int) -> tuple[OutboxRow, int, bool]:
 
 def _plain_row(text: str, at: int) -> tuple[OutboxRow, int, bool] | None:
     """The row at `at` in the authority's own member order, else None."""
-    head = _ROW_HEAD.match(text, at)
-    if head is None:
+    found = plain_row(text, at, _ROW_HEAD, _ROW_TAIL)
+    if found is None:
         return None
-    start = head.end()
-    try:
-        end = scan(text, start)[1]
-    except SCAN_FAILURES:
-        return None
-    tail = _ROW_TAIL.match(text, end)
+    head, body, tail = found
     ordinal, seq = int(head[1]), int(head[3])
-    if tail is None or max(ordinal, seq) > UINT64_MAX:
+    if max(ordinal, seq) > UINT64_MAX:
         return None
-    row = OutboxRow(ordinal, head[2], seq, head[4], text[start:end].encode())
-    return row, tail.end(), tail[4] == ","
+    return OutboxRow(ordinal, head[2], seq, head[4], body), tail.end(), tail[4] == ","
 
 
 def _any_row(text: str, at: int) -> tuple[OutboxRow, int, bool]:

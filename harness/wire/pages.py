@@ -1,12 +1,20 @@
 """Pages of an authority: an object of plain members, and one array whose rows are cut out one by one."""
 
+import re
 from collections.abc import Callable
 from reprlib import repr as shortened
 from typing import TypeVar
 
 from harness.model.errors import FormatError
 from harness.wire.json_members import first_in, name_at, next_in
-from harness.wire.json_slices import refuse_rest, value_end
+from harness.wire.json_slices import SCAN_FAILURES, SPACE, refuse_rest, scan, value_end
+
+# Pieces of the patterns by which `plain_row` knows a row.
+PLAIN = r'"([^"\\\x00-\x1f]*+)"'
+COLON = rf"{SPACE}:{SPACE}"
+COMMA = rf"{SPACE},{SPACE}"
+NUMBER = r"(0|[1-9][0-9]{0,19})"
+ROW_END = rf"{SPACE}\}}{SPACE}([,\]]){SPACE}"
 
 Row = TypeVar("Row")
 
@@ -46,3 +54,22 @@ def _rows(text: str, at: int, row_at: RowAt[Row]) -> tuple[list[Row], int]:
         row, at, more = row_at(text, at)
         rows.append(row)
     return rows, at
+
+
+def plain_row(
+    text: str, at: int, head: re.Pattern[str], tail: re.Pattern[str]
+) -> tuple[re.Match[str], bytes, re.Match[str]] | None:
+    """What stands before the payload of the row at `at`, the payload, and what stands behind it up to `ROW_END`.
+
+    None where the row is not spelled as the two patterns say; whoever asks then reads its members one by one.
+    """
+    before = head.match(text, at)
+    if before is None:
+        return None
+    start = before.end()
+    try:
+        end = scan(text, start)[1]
+    except SCAN_FAILURES:
+        return None
+    behind = tail.match(text, end)
+    return None if behind is None else (before, text[start:end].encode(), behind)
